@@ -1,0 +1,1 @@
+"""What a development machine needs and production does not: a database, a runner, figures."""

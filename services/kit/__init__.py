@@ -1,0 +1,1 @@
+"""How a process of ours begins, speaks and ends. No word of the domain stands here."""

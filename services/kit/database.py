@@ -1,0 +1,144 @@
+"""How a room reaches its PostgreSQL: an engine, its migrations, and news by LISTEN and NOTIFY."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+import structlog
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext import asyncio as sa_async
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 30.0
+RECONNECT_SECONDS = 0.5
+RING_SECONDS = 0.003
+OUTAGES = (OperationalError, InterfaceError, PoolTimeout, asyncpg.InterfaceError, OSError)
+
+
+def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """An engine on `url` (postgresql://…). Whoever opens it disposes of it."""
+    # Looked up late: tracing puts its own in this place.
+    return sa_async.create_async_engine(
+        _dialect_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=CONNECT_SECONDS,
+        # A statement's parameters may be addresses: they must not reach an error's text.
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": STATEMENT_SECONDS,
+            # Compiling a plan costs more than any of our statements.
+            "server_settings": {"jit": "off"},
+        },
+    )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database was away, rather than the statement wrong."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OUTAGES)
+
+
+async def migrate(url: str, migrations: Path) -> None:
+    """Bring the schema to its newest version. Several at once wait for each other."""
+    engine = open_engine(url, pool_size=1)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(7271)"))
+            await connection.execute(sa.text("SET LOCAL lock_timeout = '4s'"))
+            await connection.run_sync(_upgrade, migrations)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: sa.Connection, migrations: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _dialect_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+@asynccontextmanager
+async def listening(url: str, channel: str, ring: Callable[[], None]) -> AsyncIterator[None]:
+    """Call `ring` for each NOTIFY on `channel`, and after each reconnection: some were missed."""
+    task = asyncio.create_task(_listen(url, channel, ring))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _listen(url: str, channel: str, ring: Callable[[], None]) -> None:
+    while True:
+        try:
+            await _listen_once(url, channel, ring)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            log.warning("listen.lost", channel=channel, error=type(error).__name__)
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _listen_once(url: str, channel: str, ring: Callable[[], None]) -> None:
+    closed = asyncio.Event()
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        connection.add_termination_listener(lambda _: closed.set())
+
+        def hear(*_: Any) -> None:  # noqa: ANN401  asyncpg hands over four things we do not need
+            ring()
+
+        await connection.add_listener(channel, hear)
+        ring()
+        await closed.wait()
+    finally:
+        connection.terminate()
+
+
+class Ringer:
+    """Sends NOTIFY after a commit: at once when idle, at most every few milliseconds when busy."""
+
+    def __init__(self, engine: AsyncEngine, channel: str) -> None:
+        self._engine = engine
+        self._statement = sa.text(f"NOTIFY {channel}")
+        self._wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        self._wanted = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._send())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            await self._task
+
+    async def _send(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            try:
+                async with self._engine.connect() as connection:
+                    autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await autocommit.execute(self._statement)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                # The listeners poll; what this would have told them they find by themselves.
+                log.warning("ring.lost", error=type(error).__name__)
+            await asyncio.sleep(RING_SECONDS)

@@ -1,0 +1,70 @@
+"""How a process begins and ends: opens things in order, waits for a signal, closes in reverse."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import structlog
+import uvloop
+
+from services.kit.settings import SettingInvalid
+
+log = structlog.get_logger()
+
+EXIT_FAILED = 1
+EXIT_MISCONFIGURED = 2
+
+
+class House(AsyncExitStack):
+    """What a process has opened, and whether it is to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = asyncio.Event()
+        self.failed = False
+
+    def keep_running(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` beside the rest; if it ends before the house does, the house ends."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._note_end)
+
+        async def cancel() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+        self.push_async_callback(cancel)
+        return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if self.ending.is_set() or task.cancelled():
+            return
+        self.failed = True
+        log.error("engine.died", engine=task.get_name(), exc_info=task.exception())
+        self.ending.set()
+
+
+def run(build: Callable[[House], Awaitable[None]]) -> None:
+    """Run a process from its composition root until SIGTERM or SIGINT; exits with its status."""
+    try:
+        failed = uvloop.run(_live(build))
+    except (SettingInvalid, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EXIT_MISCONFIGURED)
+    sys.exit(EXIT_FAILED if failed else 0)
+
+
+async def _live(build: Callable[[House], Awaitable[None]]) -> bool:
+    async with House() as house:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, house.ending.set)
+        await build(house)
+        log.info("ready")
+        await house.ending.wait()
+        log.info("ending")
+    log.info("ended")
+    return house.failed
