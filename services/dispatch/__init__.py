@@ -1,0 +1,1 @@
+"""What was said to whom, and what came of it."""

@@ -1,0 +1,1 @@
+"""Messages, parcels and outcomes: what they are, without any I/O."""

@@ -1,0 +1,61 @@
+"""What dispatch refuses, and why. Each reason stands in carillon.dispatch.v1.ErrorReason."""
+
+from services.kit.faults import Code, Fault
+
+
+class MessageNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "MESSAGE_NOT_FOUND"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"no message has the id {message_id!r}", message_id=message_id)
+
+
+class DeviceNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "DEVICE_NOT_FOUND"
+
+    def __init__(self, device_id: str) -> None:
+        super().__init__(f"no device has the id {device_id!r}", device_id=device_id)
+
+
+class PayloadTooLarge(Fault):
+    code = Code.INVALID_ARGUMENT
+    reason = "PAYLOAD_TOO_LARGE"
+
+    def __init__(self, platform: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"the payload for {platform} is {size} bytes; at most {limit} fit",
+            platform=platform,
+            size=str(size),
+            limit=str(limit),
+        )
+
+
+class TargetUnknown(Fault):
+    code = Code.NOT_FOUND
+    reason = "TARGET_UNKNOWN"
+
+    def __init__(self, names: list[str]) -> None:
+        shown = ", ".join(names[:10])
+        super().__init__(f"the target names what does not exist: {shown}", names=shown)
+
+
+class RequestIdReused(Fault):
+    code = Code.ALREADY_EXISTS
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"request_id {request_id!r} was used for another request within 24 hours",
+            request_id=request_id,
+        )
+
+
+class RoomUnavailable(Fault):
+    code = Code.UNAVAILABLE
+    reason = "ROOM_UNAVAILABLE"
+    retry_after = 1.0
+
+    def __init__(self, room: str) -> None:
+        super().__init__(f"{room} does not answer; repeat after a moment", room=room)

@@ -1,0 +1,72 @@
+"""What came of a message on one device."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from uuid import UUID
+
+from services.dispatch.domain.messages import Platform
+
+
+class Outcome(IntEnum):
+    """The numbers are those stored. SEEN and OPEN come from receipts, PENDING from neither."""
+
+    PENDING = 1
+    SENT = 2
+    SEEN = 3
+    OPEN = 4
+    INVALID = 5
+    FAILED = 6
+    EXPIRED = 7
+    CANCELLED = 8
+    WITHDRAWN = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one recipient of a parcel ended."""
+
+    uid: int
+    platform: Platform
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadAddress:
+    """A gateway's word that an address is gone, on its way to registry."""
+
+    app_id: UUID
+    uid: int
+    address_digest: bytes
+    dead_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a device said it did with a message."""
+
+    app_id: UUID
+    message_id: str
+    uid: int
+    platform: Platform
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One device's part in a message, as it stands on record."""
+
+    uid: int
+    platform: Platform
+    outcome: Outcome
+    reason: str
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCount:
+    platform: Platform
+    outcome: Outcome
+    reason: str
+    count: int

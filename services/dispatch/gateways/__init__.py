@@ -1,0 +1,1 @@
+"""One module per gateway protocol; each answers the same questions about it."""

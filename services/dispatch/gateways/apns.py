@@ -1,0 +1,157 @@
+"""APNs over HTTP/2 with token authentication.
+
+Sources: Apple's "Sending notification requests to APNs", "Establishing a token-based connection to
+APNs" and "Handling notification responses from APNs".
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from services.dispatch.domain.credentials import ApnsCredential
+from services.dispatch.domain.messages import Content, Message, Platform
+from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.jwt import sign_es256
+from services.dispatch.gateways.payload import write_nid_payload
+from services.dispatch.gateways.verdicts import (
+    Accepted,
+    Dead,
+    Later,
+    Misconfigured,
+    Refused,
+    Stale,
+    Suspect,
+    Verdict,
+    read_retry_after,
+)
+from services.dispatch.wire import Answer, Request
+
+LIFETIME = timedelta(days=28)
+# Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
+TOKEN_AGE = timedelta(minutes=40)
+SERVER_ERROR_SECONDS = 900.0
+IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
+
+STALE = frozenset({"ExpiredProviderToken"})
+DEAD = frozenset({"Unregistered", "ExpiredToken"})
+SUSPECT = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
+AGAIN = frozenset({"IdleTimeout", "TooManyProviderTokenUpdates", "TooManyRequests", "Shutdown"})
+MISCONFIGURED = frozenset(
+    {
+        "BadCertificate",
+        "BadCertificateEnvironment",
+        "BadEnvironmentKeyIdInToken",
+        "BadEnvironmentKeyInToken",
+        "BadTopic",
+        "Forbidden",
+        "InvalidProviderToken",
+        "MissingProviderToken",
+        "MissingTopic",
+        "TopicDisallowed",
+        "UnrelatedKeyIdInToken",
+    }
+)
+
+
+def render(content: Content, message_id: str) -> bytes:
+    """The payload: an alert dictionary, the shared text, and the link when there is one."""
+    alert = {"body": content.alert}
+    if content.apple.title:
+        alert["title"] = content.apple.title
+    payload: dict[str, Any] = {
+        "aps": {"alert": alert},
+        "payload": write_nid_payload(message_id, content.apple.payload),
+    }
+    if content.url:
+        payload["url"] = content.url
+    return msgspec.json.encode(payload)
+
+
+def read_answer(answer: Answer, asked: datetime) -> Verdict:
+    """Apple's answer as a verdict; what is not in its tables keeps the address."""
+    if answer.status == 200:
+        return Accepted()
+    body = _read_body(answer.body)
+    reason = str(body.get("reason") or answer.status)
+    if answer.status == 410 and reason in DEAD:
+        return Dead(reason, _read_time(body.get("timestamp"), asked))
+    if reason in STALE:
+        return Stale(reason)
+    if reason in SUSPECT:
+        return Suspect(reason)
+    if reason in MISCONFIGURED:
+        return Misconfigured(reason)
+    if answer.status >= 500:
+        return Later(reason, read_retry_after(answer.headers, asked) or SERVER_ERROR_SECONDS)
+    if answer.status == 429 or reason in AGAIN:
+        return Later(reason, read_retry_after(answer.headers, asked))
+    return Refused(reason)
+
+
+def _read_body(body: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read_time(milliseconds: object, asked: datetime) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return asked
+
+
+class Apns:
+    """APNs for one credential."""
+
+    name = "apns"
+
+    def __init__(self, credential: ApnsCredential, url: str, clock: Callable[[], datetime]) -> None:
+        key = load_pem_private_key(credential.private_key.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("an APNs key is an EC key")  # registry has checked it
+        self._credential = credential
+        self._key = key
+        self._url = url
+        self._clock = clock
+        self._token = ""
+        self._minted = datetime.min.replace(tzinfo=UTC)
+
+    def render(self, message: Message, _platform: Platform) -> bytes:
+        return render(message.content, message.message_id)
+
+    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+        now = self._clock()
+        headers = (
+            ("authorization", f"bearer {self._current_token(now)}"),
+            ("apns-topic", self._credential.bundle_id),
+            ("apns-push-type", "alert"),
+            ("apns-priority", "10"),
+            ("apns-expiration", str(int((message.create_time + LIFETIME).timestamp()))),
+            ("apns-id", str(uuid.uuid5(IDS, f"{message.message_id}:{recipient.uid}"))),
+            # A repeat after a crash replaces what it repeats.
+            ("apns-collapse-id", message.message_id),
+        )
+        url = f"{self._url}/3/device/{quote(recipient.address, safe='')}"
+        return Request(url, headers, rendered)
+
+    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
+        return read_answer(answer, asked)
+
+    async def renew(self) -> None:
+        self._minted = datetime.min.replace(tzinfo=UTC)
+
+    def _current_token(self, now: datetime) -> str:
+        if now - self._minted > TOKEN_AGE:
+            claims = {"iss": self._credential.team_id, "iat": int(now.timestamp())}
+            self._token = sign_es256(self._key, claims, kid=self._credential.key_id)
+            self._minted = now
+        return self._token

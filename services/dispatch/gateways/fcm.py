@@ -1,0 +1,194 @@
+"""FCM HTTP v1: data-only messages, an OAuth token from the application's service account.
+
+Sources: Firebase's "FCM error codes" and "Scale FCM", Google's "Using OAuth 2.0 for server to
+server applications".
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from services.dispatch.domain.credentials import FcmCredential
+from services.dispatch.domain.messages import Content, Message, Platform
+from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.jwt import sign_rs256
+from services.dispatch.gateways.payload import has_template, write_nid_payload
+from services.dispatch.gateways.verdicts import (
+    Accepted,
+    Dead,
+    Later,
+    Misconfigured,
+    Refused,
+    Stale,
+    Suspect,
+    Verdict,
+    read_retry_after,
+)
+from services.dispatch.wire import Answer, Request, Unsent, Wire
+
+LIFETIME_SECONDS = 2_419_200
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_SECONDS = 3600
+# A token is renewed this long before it runs out.
+RENEW_AHEAD = timedelta(minutes=5)
+QUOTA_SECONDS = 60.0
+FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+
+
+def render_data(content: Content, message_id: str) -> dict[str, str]:
+    """What arrives at the device: every value a text, `has-template` always there."""
+    data = {
+        "alert": content.alert,
+        "payload": write_nid_payload(message_id, content.android.payload),
+        "has-template": "1" if has_template(content.alert) else "0",
+    }
+    if content.android.title:
+        data["androidTitle"] = content.android.title
+    if content.url:
+        data["url"] = content.url
+    return data
+
+
+def measure(content: Content, message_id: str) -> int:
+    """Bytes that count against Google's limit: names and values in UTF-8."""
+    data = render_data(content, message_id)
+    return sum(len(name.encode()) + len(value.encode()) for name, value in data.items())
+
+
+def read_answer(answer: Answer, asked: datetime) -> Verdict:
+    """Google's answer as a verdict. Only FCM's own word in the details ends an address."""
+    if answer.status == 200:
+        return Accepted()
+    status, code = _read_error(answer.body)
+    retry_after = read_retry_after(answer.headers, asked)
+    match answer.status, code:
+        case 404, "UNREGISTERED":
+            return Dead(code, asked)
+        case 403, "SENDER_ID_MISMATCH":
+            return Suspect(code)
+        case 401, "THIRD_PARTY_AUTH_ERROR":
+            return Misconfigured(code)
+        case 401, _:
+            return Stale(code or status or "UNAUTHENTICATED")
+        case ((403 | 404), _):
+            return Misconfigured(code or status or str(answer.status))
+        case 429, _:
+            return Later(code or status or "QUOTA_EXCEEDED", retry_after or QUOTA_SECONDS)
+        case number, _ if number >= 500:
+            return Later(code or status or str(number), retry_after)
+        case _:
+            return Refused(code or status or str(answer.status))
+
+
+def _read_error(body: bytes) -> tuple[str, str]:
+    """The canonical status and FCM's own code; empty where the body does not say."""
+    try:
+        error = msgspec.json.decode(body)["error"]
+        codes = [
+            d.get("errorCode", "") for d in error.get("details", ()) if d["@type"] == FCM_ERROR
+        ]
+        return str(error.get("status", "")), str(codes[0]) if codes else ""
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        return "", ""
+
+
+class Fcm:
+    """FCM for one service account."""
+
+    name = "fcm"
+
+    def __init__(
+        self, credential: FcmCredential, url: str, wire: Wire, clock: Callable[[], datetime]
+    ) -> None:
+        account: dict[str, Any] = msgspec.json.decode(credential.service_account)
+        project = quote(account["project_id"], safe="")
+        self._url = f"{url}/v1/projects/{project}/messages:send"
+        self._tokens = OAuthTokens(account, wire, clock)
+
+    def render(self, message: Message, _platform: Platform) -> bytes:
+        """The request's body up to the address, which `request` puts in."""
+        body = {
+            "data": render_data(message.content, message.message_id),
+            "android": {"priority": "HIGH", "ttl": f"{LIFETIME_SECONDS}s"},
+        }
+        return b'{"message":' + msgspec.json.encode(body)[:-1] + b',"token":'
+
+    async def request(self, _message: Message, rendered: bytes, recipient: Recipient) -> Request:
+        token = await self._tokens.get()
+        headers = (("authorization", f"Bearer {token}"), ("content-type", "application/json"))
+        return Request(
+            self._url, headers, rendered + msgspec.json.encode(recipient.address) + b"}}"
+        )
+
+    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
+        return read_answer(answer, asked)
+
+    async def renew(self) -> None:
+        self._tokens.forget()
+
+
+class OAuthTokens:
+    """Access tokens of one service account, renewed ahead of their end, one request at a time."""
+
+    def __init__(self, account: dict[str, Any], wire: Wire, clock: Callable[[], datetime]) -> None:
+        key = load_pem_private_key(account["private_key"].encode(), None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError("a service account's key is an RSA key")  # registry has checked it
+        self._key = key
+        self._account = account
+        self._wire = wire
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._token = ""
+        self._renew_time = datetime.min.replace(tzinfo=UTC)
+
+    async def get(self) -> str:
+        """A token that is good for minutes.
+
+        Raises:
+            Unsent: if the token endpoint does not give one; nothing was sent to a device.
+        """
+        if self._clock() < self._renew_time:
+            return self._token
+        async with self._lock:
+            if self._clock() >= self._renew_time:
+                await self._fetch()
+            return self._token
+
+    async def _fetch(self) -> None:
+        now = self._clock()
+        answer = await self._wire.post(
+            Request(
+                self._account["token_uri"],
+                (("content-type", "application/x-www-form-urlencoded"),),
+                urlencode({"grant_type": GRANT, "assertion": self._write_assertion(now)}).encode(),
+            )
+        )
+        try:
+            body = msgspec.json.decode(answer.body)
+            token, lifetime = str(body["access_token"]), int(body["expires_in"])
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+            raise Unsent(f"OAuth {answer.status}") from None
+        self._token = token
+        self._renew_time = now + max(timedelta(seconds=lifetime) - RENEW_AHEAD, timedelta())
+
+    def _write_assertion(self, now: datetime) -> str:
+        issued = int(now.timestamp())
+        claims = {
+            "iss": self._account["client_email"],
+            "scope": SCOPE,
+            "aud": self._account["token_uri"],
+            "iat": issued,
+            "exp": issued + ASSERTION_SECONDS,
+        }
+        return sign_rs256(self._key, claims, kid=str(self._account.get("private_key_id", "")))

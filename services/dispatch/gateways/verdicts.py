@@ -1,0 +1,82 @@
+"""What a gateway's answer means: a value to match on, never an exception.
+
+Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The gateway took the notification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It may be tried again: after `seconds`, or when the sender sees fit if it did not say."""
+
+    reason: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The address is gone, by the gateway's clock since then."""
+
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The address may be wrong, or the credential may be: nothing is held against the device."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This message cannot be sent to this device; another one may."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """The application's credential or settings are wrong: no message of it will pass."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Our token for the gateway has run out: renew it and ask once more."""
+
+    reason: str
+
+
+Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
+
+
+def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds from a Retry-After header in either form (RFC 9110 §10.2.3), 0 to 3600.
+
+    None if there is none, or none that can be read.
+    """
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text), MAX_RETRY_SECONDS)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_SECONDS)

@@ -1,0 +1,157 @@
+"""Web Push for Chrome and Firefox: RFC 8030, encrypted by RFC 8291, signed by RFC 8292 (VAPID)."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from services.dispatch.domain.credentials import WebPushCredential
+from services.dispatch.domain.messages import Content, Message, Options, Platform
+from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.encryption import Keys, SubscriptionInvalid, encrypt, read_key
+from services.dispatch.gateways.jwt import encode_base64url, sign_es256
+from services.dispatch.gateways.payload import write_nid_payload
+from services.dispatch.gateways.verdicts import (
+    Accepted,
+    Dead,
+    Later,
+    Misconfigured,
+    Refused,
+    Suspect,
+    Verdict,
+    read_retry_after,
+)
+from services.dispatch.wire import Answer, Request
+
+LIFETIME_SECONDS = 2_419_200
+# RFC 8292 allows a day; Apple asks not to mint more than hourly.
+TOKEN_LIFETIME = timedelta(hours=12)
+TOKEN_AGE = timedelta(hours=6)
+MAX_ORIGINS = 64
+# The record of 4096 bytes that every push service takes (RFC 8030 §7.2), less its overhead.
+MAX_PLAINTEXT = 3993
+
+
+def render(content: Content, options: Options, message_id: str) -> bytes:
+    """The text that the service worker parses. `payload` is always there: it reads it unasked."""
+    body = {"alert": content.alert, "payload": write_nid_payload(message_id, options.payload)}
+    if options.title:
+        body["title"] = options.title
+    if options.icon_url:
+        body["iconUrl"] = options.icon_url
+    if content.url:
+        body["url"] = content.url
+    return msgspec.json.encode(body)
+
+
+def read_answer(answer: Answer, asked: datetime) -> Verdict:
+    """The push service's answer as a verdict; its status says nearly all."""
+    reason = _read_reason(answer)
+    match answer.status:
+        case number if 200 <= number < 300:
+            return Accepted()
+        case 404 | 410:
+            return Dead(reason, asked)
+        case _ if reason == "VapidPkHashMismatch":
+            return Suspect(reason)
+        case 401 | 403:
+            return Misconfigured(reason)
+        case 429:
+            return Later(reason, read_retry_after(answer.headers, asked))
+        case number if number >= 500:
+            return Later(reason, read_retry_after(answer.headers, asked))
+        case _:
+            return Refused(reason)
+
+
+def _read_reason(answer: Answer) -> str:
+    """Apple's `reason`, Mozilla's `errno`, or the bare status."""
+    try:
+        body = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        body = None
+    if isinstance(body, dict):
+        if isinstance(body.get("reason"), str):
+            return str(body["reason"])[:64]
+        if isinstance(body.get("errno"), int):
+            return f"{answer.status} errno {body['errno']}"
+    return str(answer.status)
+
+
+class _Subscription(msgspec.Struct):
+    """A device's address: what its browser gave out, as the web SDK writes it."""
+
+    endpoint: str
+    user_public_key: str = msgspec.field(name="userPublicKey")
+    user_auth: str = msgspec.field(name="userAuth")
+
+
+class WebPush:
+    """Web Push for one application's VAPID key."""
+
+    name = "webpush"
+
+    def __init__(
+        self, credential: WebPushCredential, contact: str, clock: Callable[[], datetime]
+    ) -> None:
+        scalar = int.from_bytes(credential.vapid_private_key, "big")
+        self._key = ec.derive_private_key(scalar, ec.SECP256R1())
+        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self._public_key = encode_base64url(point)
+        self._contact = contact
+        self._clock = clock
+        self._tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+
+    def render(self, message: Message, platform: Platform) -> bytes:
+        content = message.content
+        options = content.firefox if platform is Platform.WEB_FIREFOX else content.chrome
+        return render(content, options, message.message_id)
+
+    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+        """Encrypted for this one browser.
+
+        Raises:
+            SubscriptionInvalid: if the address is no subscription that could ever be sent to.
+        """
+        try:
+            subscription = msgspec.json.decode(recipient.address, type=_Subscription)
+        except msgspec.DecodeError:
+            raise SubscriptionInvalid("the address is no subscription") from None
+        keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
+        headers = (
+            (
+                "authorization",
+                f"vapid t={self._token(subscription.endpoint)}, k={self._public_key}",
+            ),
+            ("content-encoding", "aes128gcm"),
+            ("content-type", "application/octet-stream"),
+            ("ttl", str(LIFETIME_SECONDS)),
+            # A repeat after a crash replaces what it repeats, as long as it was not fetched.
+            ("topic", message.message_id),
+        )
+        return Request(subscription.endpoint, headers, encrypt(rendered, keys))
+
+    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
+        return read_answer(answer, asked)
+
+    async def renew(self) -> None:
+        self._tokens.clear()
+
+    def _token(self, endpoint: str) -> str:
+        """The token for the endpoint's origin, minted anew every few hours."""
+        parts = urlsplit(endpoint)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        now = self._clock()
+        token, minted = self._tokens.get(origin, ("", None))
+        if minted is None or now - minted > TOKEN_AGE:
+            expiry = int((now + TOKEN_LIFETIME).timestamp())
+            claims = {"aud": origin, "exp": expiry, "sub": self._contact}
+            token = sign_es256(self._key, claims)
+            self._tokens[origin] = (token, now)
+            if len(self._tokens) > MAX_ORIGINS:
+                self._tokens.popitem(last=False)
+        return token

@@ -1,0 +1,127 @@
+"""The wire by libcurl: HTTP/2 multiplexed over TLS, driven by the event loop."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pycurl
+
+from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent
+from services.dispatch.wire.egress import EgressGuard
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 20
+MAX_STREAMS = 1000
+MAX_ANSWER_BYTES = 65_536
+MAX_IDLE_HANDLES = 512
+# Failures before any byte of the request can have left.
+UNSENT = frozenset(
+    {
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_URL_MALFORMAT,
+        pycurl.E_UNSUPPORTED_PROTOCOL,
+    }
+)
+
+
+class CurlWire:
+    """A Wire of one event loop. Connections are kept and shared by host."""
+
+    def __init__(self, guard: EgressGuard, ca_file: Path | None = None) -> None:
+        self._guard = guard
+        self._ca_file = ca_file
+        self._multi = pycurl.AsyncCurlMulti()
+        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, MAX_STREAMS)
+        self._idle: list[pycurl.Curl] = []
+
+    async def close(self) -> None:
+        await self._multi.aclose()
+        for handle in self._idle:
+            handle.close()
+
+    async def post(self, request: Request) -> Answer:
+        if not self._guard.admits_url(request.url):
+            raise Forbidden("the URL is not one that a request may go to")
+        handle = self._idle.pop() if self._idle else pycurl.Curl()
+        exchange = _Exchange(self._guard, urlsplit(request.url).hostname or "")
+        try:
+            exchange.prepare(handle, request, self._ca_file)
+            await self._multi.perform(handle)
+            return Answer(
+                handle.getinfo(pycurl.RESPONSE_CODE), exchange.headers, bytes(exchange.body)
+            )
+        except pycurl.error as error:
+            raise exchange.explain(error) from None
+        finally:
+            self._keep(handle)
+
+    def _keep(self, handle: pycurl.Curl) -> None:
+        if len(self._idle) < MAX_IDLE_HANDLES:
+            handle.reset()
+            self._idle.append(handle)
+        else:
+            handle.close()
+
+
+class _Exchange:
+    """What one request gathers while libcurl works on it."""
+
+    def __init__(self, guard: EgressGuard, host: str) -> None:
+        self._guard = guard
+        self._host = host
+        self._forbidden = False
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+
+    def prepare(self, handle: pycurl.Curl, request: Request, ca_file: Path | None) -> None:
+        set_option: Callable[[int, Any], None] = handle.setopt
+        set_option(pycurl.URL, request.url)
+        set_option(pycurl.POST, 1)
+        set_option(pycurl.POSTFIELDS, request.body)
+        # An empty Expect: libcurl would otherwise ask for leave before larger bodies.
+        set_option(
+            pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "expect:"]
+        )
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        set_option(pycurl.PIPEWAIT, 1)
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.FOLLOWLOCATION, 0)
+        set_option(pycurl.PROXY, "")
+        set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
+        set_option(pycurl.TIMEOUT, ANSWER_SECONDS)
+        set_option(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        if ca_file is not None:
+            set_option(pycurl.CAINFO, str(ca_file))
+        set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        set_option(pycurl.HEADERFUNCTION, self._hear_header)
+        set_option(pycurl.WRITEFUNCTION, self._hear_body)
+
+    def explain(self, error: pycurl.error) -> Unsent | Unanswered | Forbidden:
+        if self._forbidden:
+            return Forbidden("the host leads to an address that no request may go to")
+        number = error.args[0]
+        reason = f"curl {number}"
+        return Unsent(reason) if number in UNSENT else Unanswered(reason)
+
+    def _open_socket(self, _purpose: int, target: Any) -> socket.socket | int:  # noqa: ANN401  pycurl's own
+        family, kind, protocol, address = target
+        host = address[0].decode() if isinstance(address[0], bytes) else address[0]
+        if not self._guard.admits_connection(self._host, host):
+            self._forbidden = True
+            bad: int = pycurl.SOCKET_BAD
+            return bad
+        return socket.socket(family, kind, protocol)
+
+    def _hear_header(self, line: bytes) -> None:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            self.headers[name.strip().lower()] = value.strip()
+
+    def _hear_body(self, part: bytes) -> None:
+        room = MAX_ANSWER_BYTES - len(self.body)
+        self.body += part[:room]
