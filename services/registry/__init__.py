@@ -1,0 +1,1 @@
+"""Who can be reached, and where: applications, their secrets and gateways, their devices."""

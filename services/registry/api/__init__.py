@@ -1,0 +1,1 @@
+"""The services of registry, as their protos promise them."""

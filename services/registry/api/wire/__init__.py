@@ -1,0 +1,1 @@
+"""Between protobuf and the domain: what comes in is checked, what goes out is rendered."""

@@ -1,0 +1,163 @@
+"""Devices, their updates, and the reports of dead addresses."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from carillon.registry.v1 import device_pb2, device_service_pb2
+from services.kit.faults import FieldInvalid
+from services.registry.api.wire import checks, platform
+from services.registry.domain.device import (
+    ByDeviceIds,
+    ByUids,
+    ByUser,
+    DeadAddress,
+    Device,
+    DeviceIdentity,
+    DeviceQuery,
+    DeviceUpdate,
+    Question,
+    Registration,
+    State,
+)
+
+MAX_ADDRESS_BYTES = 4096
+MAX_VARIABLES = 50
+MAX_VARIABLE_NAME = 64
+MAX_VARIABLE_TEXT = 1024
+MAX_USER_AGENT = 512
+DIGEST_BYTES = 32
+MAX_REPORTS = 1000
+
+MASK = ("address", "user_id", "variables", "platform")
+
+STATES = {
+    State.ACTIVE: device_pb2.DEVICE_STATE_ACTIVE,
+    State.QUARANTINED: device_pb2.DEVICE_STATE_QUARANTINED,
+    State.DEAD: device_pb2.DEVICE_STATE_DEAD,
+}
+
+
+def parse_device_id(value: str) -> str:
+    return checks.name("device_id", value)
+
+
+def parse_registration(request: device_service_pb2.RegisterDeviceRequest) -> Registration:
+    device = request.device
+    return Registration(
+        app_id=checks.guid("app_id", request.app_id),
+        device_id=checks.name("device.device_id", device.device_id),
+        platform=platform.parse("device.platform", device.platform),
+        address=_parse_address(device.address),
+        user_id=_parse_user_id(device.user_id) or None,
+        variables=_parse_variables(device.variables),
+        user_agent=checks.text("device.user_agent", device.user_agent, 0, MAX_USER_AGENT),
+    )
+
+
+def parse_update(request: device_service_pb2.UpdateDeviceRequest) -> DeviceUpdate:
+    device = request.device
+    app_id = checks.guid("app_id", request.app_id)
+    device_id = checks.name("device.device_id", device.device_id)
+    named = checks.mask("update_mask", request.update_mask.paths, MASK)
+    return DeviceUpdate(
+        app_id=app_id,
+        device_id=device_id,
+        address=_parse_address(device.address) if "address" in named else None,
+        user_id=_parse_user_id(device.user_id) if "user_id" in named else None,
+        variables=_parse_variables(device.variables) if "variables" in named else None,
+        platform=(
+            platform.parse("device.platform", device.platform) if "platform" in named else None
+        ),
+    )
+
+
+def _parse_address(value: str) -> str:
+    return checks.text_in_bytes("device.address", value, 1, MAX_ADDRESS_BYTES)
+
+
+def _parse_user_id(value: str) -> str:
+    return checks.text("device.user_id", value, 0, checks.MAX_NAME)
+
+
+def _parse_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    if not variables:
+        return {}
+    checks.count("device.variables", len(variables), 0, MAX_VARIABLES)
+    for name, value in variables.items():
+        checks.text("device.variables", name, 1, MAX_VARIABLE_NAME)
+        checks.text(f"device.variables.{name}", value, 0, MAX_VARIABLE_TEXT)
+    return dict(variables)
+
+
+def parse_query(request: device_service_pb2.ListDevicesRequest) -> DeviceQuery:
+    return DeviceQuery(
+        app_id=checks.guid("app_id", request.app_id),
+        platforms=platform.parse_set("platforms", request.platforms),
+        user_id=checks.name("user_id", request.user_id) if request.HasField("user_id") else None,
+    )
+
+
+def parse_question(request: device_service_pb2.IdentifyDevicesRequest) -> tuple[UUID, Question]:
+    app_id = checks.guid("app_id", request.app_id)
+    match request.WhichOneof("by"):
+        case "uids":
+            uids = request.uids.uids
+            checks.count("uids.uids", len(uids), 1, checks.MAX_NAMES)
+            return app_id, ByUids(tuple(checks.uid("uids.uids", uid) for uid in uids))
+        case "device_ids":
+            device_ids = request.device_ids.device_ids
+            return app_id, ByDeviceIds(checks.names("device_ids.device_ids", device_ids))
+        case "user_id":
+            return app_id, ByUser(checks.name("user_id", request.user_id))
+        case _:
+            raise FieldInvalid("by", "must be one of uids, device_ids, user_id")
+
+
+def parse_reports(request: device_service_pb2.ReportDeadAddressesRequest) -> list[DeadAddress]:
+    checks.count("reports", len(request.reports), 1, MAX_REPORTS)
+    return [_parse_report(f"reports[{i}]", report) for i, report in enumerate(request.reports)]
+
+
+def _parse_report(field: str, report: device_service_pb2.DeadAddress) -> DeadAddress:
+    if len(report.address_digest) != DIGEST_BYTES:
+        size = len(report.address_digest)
+        raise FieldInvalid(f"{field}.address_digest", f"must be {DIGEST_BYTES} bytes, not {size}")
+    if not report.HasField("dead_time"):
+        raise FieldInvalid(f"{field}.dead_time", "must be set")
+    return DeadAddress(
+        app_id=checks.guid(f"{field}.app_id", report.app_id),
+        uid=checks.uid(f"{field}.uid", report.uid),
+        address_digest=report.address_digest,
+        dead_time=checks.moment(f"{field}.dead_time", report.dead_time),
+    )
+
+
+def show(device: Device) -> device_pb2.Device:
+    return device_pb2.Device(
+        uid=device.uid,
+        device_id=device.device_id,
+        platform=platform.TO_WIRE[device.platform],
+        address=device.address,
+        user_id=device.user_id or "",
+        variables=device.variables,
+        state=STATES[device.state],
+        address_time=checks.timestamp(device.address_time),
+        create_time=checks.timestamp(device.create_time),
+        update_time=checks.timestamp(device.update_time),
+        user_agent=device.user_agent,
+    )
+
+
+def show_identity(identity: DeviceIdentity) -> device_service_pb2.DeviceIdentity:
+    return device_service_pb2.DeviceIdentity(
+        uid=identity.uid,
+        device_id=identity.device_id,
+        user_id=identity.user_id or "",
+        platform=platform.TO_WIRE[identity.platform],
+        deleted=identity.state is None,
+        state=(
+            device_pb2.DEVICE_STATE_UNSPECIFIED
+            if identity.state is None
+            else STATES[identity.state]
+        ),
+    )

@@ -1,0 +1,129 @@
+"""Filters, slices and recipients."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from carillon.registry.v1 import recipient_service_pb2
+from carillon.type.v1 import platform_pb2, recipient_pb2
+from services.kit import paging
+from services.kit.faults import FieldInvalid, PageTokenInvalid
+from services.registry.api.wire import checks, platform
+from services.registry.domain.device import Platform
+from services.registry.domain.recipient import (
+    Audience,
+    DeviceIds,
+    Everyone,
+    Filter,
+    Place,
+    Recipient,
+    Slice,
+    Stretch,
+    UserIds,
+)
+
+DEFAULT_SLICE = 500
+MAX_SLICE = 2000
+MAX_LIMIT = 2001
+MAX_IN_MESSAGE = 500
+# gRPC refuses messages above 4 MiB: 500 of the longest addresses are 2 MB, and variables may not
+# take more than this beside them.
+MAX_VARIABLE_BYTES = 1_500_000
+
+
+def parse_audience(request: recipient_service_pb2.SliceRecipientsRequest) -> Audience:
+    return Audience(
+        app_id=checks.guid("app_id", request.app_id),
+        filter=_parse_filter(request.filter),
+        platforms=platform.parse_set("platforms", request.platforms) or tuple(Platform),
+    )
+
+
+def parse_slice_size(value: int) -> int:
+    return checks.number("slice_size", value, 0, MAX_SLICE) or DEFAULT_SLICE
+
+
+def parse_resume_token(token: str, audience: Audience) -> Place | None:
+    try:
+        place = paging.read_token(token, _fingerprint(audience), tuple[Platform, int])
+    except PageTokenInvalid:
+        raise FieldInvalid("resume_token", "is not one that this query gave out") from None
+    return None if place is None else Place(*place)
+
+
+def write_resume_token(place: Place, audience: Audience) -> str:
+    return paging.write_token(_fingerprint(audience), (place.platform.value, place.uid))
+
+
+def _fingerprint(audience: Audience) -> tuple[Any, ...]:
+    return audience.app_id, audience.filter, audience.platforms
+
+
+def _parse_filter(filter_: recipient_service_pb2.RecipientFilter) -> Filter:
+    match filter_.WhichOneof("kind"):
+        case "everyone" if filter_.everyone:
+            return Everyone()
+        case "device_ids":
+            return DeviceIds(checks.names("filter.device_ids.names", filter_.device_ids.names))
+        case "user_ids":
+            return UserIds(checks.names("filter.user_ids.names", filter_.user_ids.names))
+        case _:
+            raise FieldInvalid("filter", "must be one of everyone, device_ids, user_ids")
+
+
+def parse_stretch(
+    request: recipient_service_pb2.ListRecipientsRequest,
+) -> tuple[UUID, Filter, Stretch, int]:
+    app_id = checks.guid("app_id", request.app_id)
+    filter_ = _parse_filter(request.filter)
+    if not request.HasField("slice"):
+        raise FieldInvalid("slice", "must be set")
+    bounds = request.slice
+    limit = checks.number("limit", request.limit, 1, MAX_LIMIT)
+    if bounds.after_uid < 0:
+        raise FieldInvalid("slice.after_uid", f"must be 0 or above, not {bounds.after_uid}")
+    if bounds.through_uid < bounds.after_uid:
+        raise FieldInvalid("slice.through_uid", "must not be below after_uid")
+    is_any = bounds.platform == platform_pb2.PLATFORM_UNSPECIFIED
+    wanted = None if is_any else platform.parse("slice.platform", bounds.platform)
+    return app_id, filter_, Stretch(wanted, bounds.after_uid, bounds.through_uid), limit
+
+
+def parse_uids(values: Sequence[int]) -> list[int]:
+    checks.count("uids", len(values), 1, MAX_LIMIT)
+    uids = list(values)
+    checks.uid("uids", uids[0])
+    if any(before >= uid for before, uid in pairwise(uids)):
+        raise FieldInvalid("uids", "must be ascending, each once")
+    return uids
+
+
+def show_slices(slices: Iterable[Slice]) -> list[recipient_pb2.Slice]:
+    return [
+        recipient_pb2.Slice(
+            platform=platform.TO_WIRE[s.platform],
+            after_uid=s.after_uid,
+            through_uid=s.through_uid,
+            expected_count=s.count,
+        )
+        for s in slices
+    ]
+
+
+def show_recipients(recipients: Sequence[Recipient]) -> Iterator[list[recipient_pb2.Recipient]]:
+    """Recipients in portions that one message can carry."""
+    portion: list[recipient_pb2.Recipient] = []
+    heavy = 0
+    for uid, kind, address, variables in recipients:
+        shown = recipient_pb2.Recipient(
+            uid=uid, platform=platform.TO_WIRE[kind], address=address, variables=variables
+        )
+        if variables:
+            heavy += shown.ByteSize()
+        portion.append(shown)
+        if len(portion) == MAX_IN_MESSAGE or heavy > MAX_VARIABLE_BYTES:
+            yield portion
+            portion, heavy = [], 0
+    if portion:
+        yield portion

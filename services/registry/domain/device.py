@@ -1,0 +1,137 @@
+"""Installations of an app, and the addresses at which their gateways know them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from hashlib import sha256
+from uuid import UUID
+
+
+class Platform(Enum):
+    """What a device rings by, in the order in which slices are cut."""
+
+    IOS = "ios"
+    ANDROID = "android"
+    WEB_CHROME = "web_chrome"
+    WEB_FIREFOX = "web_firefox"
+    WEB_SAFARI = "web_safari"
+    APPEXT_CHROME = "appext_chrome"
+
+
+class State(Enum):
+    """Whether a device can be reached."""
+
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A client vouches for an address. Empty variables and user agent mean: as on record."""
+
+    app_id: UUID
+    device_id: str
+    platform: Platform
+    address: str = field(repr=False)
+    user_id: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    user_agent: str = ""
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        return self.app_id, self.device_id
+
+    def after(self, earlier: "Registration | None") -> "Registration":
+        """What the two of one device amount to when this one came last."""
+        if earlier is None or earlier.platform is not self.platform:
+            return self
+        return replace(
+            self,
+            variables=self.variables or earlier.variables,
+            user_agent=self.user_agent or earlier.user_agent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    uid: int
+    device_id: str
+    platform: Platform
+    address: str = field(repr=False)
+    user_id: str | None
+    variables: Mapping[str, str] = field(repr=False)
+    user_agent: str
+    state: State
+    address_time: datetime
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUpdate:
+    """What is to change: None leaves as it is, an empty user id takes the device from its user.
+
+    `platform` only vouches that it is the one on record.
+    """
+
+    app_id: UUID
+    device_id: str
+    address: str | None = field(default=None, repr=False)
+    user_id: str | None = None
+    variables: Mapping[str, str] | None = field(default=None, repr=False)
+    platform: Platform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """Who a uid is, or was: a tombstone has neither user nor state."""
+
+    uid: int
+    device_id: str
+    platform: Platform
+    user_id: str | None
+    state: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByUids:
+    uids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByDeviceIds:
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByUser:
+    user_id: str
+
+
+# By what devices are to be identified.
+Question = ByUids | ByDeviceIds | ByUser
+
+
+@dataclass(frozen=True, slots=True)
+class DeadAddress:
+    """A gateway's word that an address is gone."""
+
+    app_id: UUID
+    uid: int
+    address_digest: bytes
+    dead_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceQuery:
+    """Which devices to list. No platforms means all of them."""
+
+    app_id: UUID
+    platforms: tuple[Platform, ...] = ()
+    user_id: str | None = None
+
+
+def digest_address(address: str) -> bytes:
+    return sha256(address.encode()).digest()

@@ -1,0 +1,46 @@
+"""Registers devices in batches: however many call at once, they share a transaction."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.kit.batching import Coalescer
+from services.registry.domain.device import Device, Registration
+from services.registry.domain.faults import ApplicationNotFound
+from services.registry.store import applications, registrations
+
+MAX_BATCH = 500
+
+
+class Registrar:
+    """The busiest door of the room. Whoever opens one closes it."""
+
+    def __init__(self, db: AsyncEngine, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+        self._batches: Coalescer[Registration, Device] = Coalescer(self._write, max_batch=MAX_BATCH)
+
+    async def register(self, registration: Registration) -> Device:
+        """Write a device into the book, or vouch anew for one that stands there.
+
+        Raises:
+            ApplicationNotFound: if there is no such application.
+        """
+        return await self._batches.call(registration)
+
+    async def close(self) -> None:
+        await self._batches.close()
+
+    async def _write(self, asked: list[Registration]) -> Sequence[Device | Exception]:
+        """Calls for one device that meet in a batch become one, and all get its answer."""
+        merged: dict[tuple[UUID, str], Registration] = {}
+        for registration in asked:
+            key = registration.key
+            merged[key] = registration.after(merged.get(key))
+        async with self._db.begin() as tx:
+            known = await applications.hold(tx, sorted({r.app_id for r in asked}))
+            wanted = [merged[key] for key in sorted(merged) if key[0] in known]
+            written = await registrations.write(tx, wanted, self._clock()) if wanted else {}
+        return [written.get(r.key) or ApplicationNotFound(r.app_id) for r in asked]

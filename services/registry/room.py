@@ -1,0 +1,76 @@
+"""Opens the room: its engines and its servicers on one server."""
+
+from datetime import UTC, datetime, timedelta
+
+import grpc
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from carillon.registry.v1 import (
+    application_service_pb2_grpc,
+    change_service_pb2_grpc,
+    device_service_pb2_grpc,
+    gateway_service_pb2_grpc,
+    recipient_service_pb2_grpc,
+)
+from services.kit.database import open_engine
+from services.kit.process import House
+from services.kit.server import new_server, serve
+from services.registry.api.application_service import ApplicationServicer
+from services.registry.api.change_service import ChangeServicer
+from services.registry.api.device_service import DeviceServicer
+from services.registry.api.gateway_service import GatewayServicer
+from services.registry.api.recipient_service import RecipientServicer
+from services.registry.registrar import Registrar
+from services.registry.settings import Settings
+from services.registry.slicer import Slicer
+from services.registry.sweeper import Sweeper
+
+SERVICES = [
+    f"carillon.registry.v1.{name}Service"
+    for name in ("Application", "Change", "Device", "Gateway", "Recipient")
+]
+
+
+async def open_room(house: House, settings: Settings) -> int:
+    """Serve the room until the house ends; return the port."""
+    judge, vault = settings.make_judge(), settings.make_vault()
+    db = open_engine(settings.database_url)
+    house.push_async_callback(db.dispose)
+    registrar = Registrar(db, read_clock)
+    house.push_async_callback(registrar.close)
+    sweeper = _start_sweeper(house, db, settings)
+
+    server = new_server("registry")
+    application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(
+        ApplicationServicer(db, read_clock, judge, vault, sweeper.ring), server
+    )
+    gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(
+        GatewayServicer(db, read_clock, vault), server
+    )
+    _add_book(server, db, registrar)
+    return await serve(house, server, settings.listen, SERVICES)
+
+
+def _start_sweeper(house: House, db: AsyncEngine, settings: Settings) -> Sweeper:
+    sweeper = Sweeper(
+        db,
+        read_clock,
+        keep_tombstones=timedelta(days=settings.tombstone_days),
+        keep_changes=timedelta(days=settings.change_days),
+    )
+    house.keep_running("sweeper", sweeper.run())
+    return sweeper
+
+
+def _add_book(server: grpc.aio.Server, db: AsyncEngine, registrar: Registrar) -> None:
+    device_service_pb2_grpc.add_DeviceServiceServicer_to_server(
+        DeviceServicer(db, read_clock, registrar), server
+    )
+    recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server(
+        RecipientServicer(db, Slicer(db)), server
+    )
+    change_service_pb2_grpc.add_ChangeServiceServicer_to_server(ChangeServicer(db), server)
+
+
+def read_clock() -> datetime:
+    return datetime.now(UTC)

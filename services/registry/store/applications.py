@@ -1,0 +1,163 @@
+"""Applications as they stand in the book."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.registry.domain.application import Application, ApplicationUpdate
+from services.registry.domain.change import ChangeKind
+from services.registry.domain.faults import ApplicationExists, ApplicationNotFound
+from services.registry.domain.secrets import StoredSecret
+from services.registry.store.tables import (
+    application_secrets,
+    applications,
+    changes,
+    gateway_configurations,
+    vapid_keys,
+)
+
+COLUMNS = (
+    applications.c.app_id,
+    applications.c.display_name,
+    applications.c.enabled,
+    applications.c.create_time,
+    applications.c.update_time,
+)
+IS_ALIVE = applications.c.delete_time.is_(None)
+
+
+def is_known(app_id: UUID) -> sa.ColumnElement[bool]:
+    """A condition for statements that find nothing in an application that is gone."""
+    return sa.exists().where(applications.c.app_id == app_id, IS_ALIVE)
+
+
+async def create(tx: AsyncConnection, application: Application) -> None:
+    """Write a new application.
+
+    Raises:
+        ApplicationExists: if its id is taken, or was by one that is deleted.
+    """
+    written = (
+        insert(applications)
+        .values(dict(zip((c.name for c in COLUMNS), astuple(application), strict=True)))
+        .on_conflict_do_nothing()
+        .returning(applications.c.app_id)
+    )
+    if (await tx.execute(written)).first() is None:
+        raise ApplicationExists(application.app_id)
+
+
+async def find(tx: AsyncConnection, app_id: UUID) -> Application:
+    """Read one application.
+
+    Raises:
+        ApplicationNotFound: if there is none.
+    """
+    query = sa.select(*COLUMNS).where(applications.c.app_id == app_id, IS_ALIVE)
+    row = (await tx.execute(query)).first()
+    if row is None:
+        raise ApplicationNotFound(app_id)
+    return Application(*row)
+
+
+async def page(tx: AsyncConnection, after: UUID | None, size: int) -> list[Application]:
+    query = sa.select(*COLUMNS).where(IS_ALIVE).order_by(applications.c.app_id).limit(size)
+    if after is not None:
+        query = query.where(applications.c.app_id > after)
+    return [Application(*row) for row in await tx.execute(query)]
+
+
+async def hold(tx: AsyncConnection, app_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of these applications that exist, kept from deletion until the transaction ends."""
+    query = (
+        sa.select(applications.c.app_id)
+        .where(applications.c.app_id == sa.any_(sa.cast(app_ids, sa.ARRAY(sa.Uuid))), IS_ALIVE)
+        .order_by(applications.c.app_id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return frozenset((await tx.scalars(query)).all())
+
+
+async def update(
+    tx: AsyncConnection, app_id: UUID, changed: ApplicationUpdate, now: datetime
+) -> Application:
+    """Change what is named.
+
+    Raises:
+        ApplicationNotFound: if there is none.
+    """
+    values: dict[str, str | bool | datetime] = {"update_time": now}
+    if changed.display_name is not None:
+        values["display_name"] = changed.display_name
+    if changed.enabled is not None:
+        values["enabled"] = changed.enabled
+    statement = (
+        sa.update(applications)
+        .where(applications.c.app_id == app_id, IS_ALIVE)
+        .values(values)
+        .returning(*COLUMNS)
+    )
+    row = (await tx.execute(statement)).first()
+    if row is None:
+        raise ApplicationNotFound(app_id)
+    return Application(*row)
+
+
+async def delete(tx: AsyncConnection, app_id: UUID, now: datetime) -> None:
+    """End an application: it and its secrets at once; its devices are swept up afterwards.
+
+    Raises:
+        ApplicationNotFound: if there is none.
+    """
+    # The strong lock waits for registrations that hold the application, and ends them after.
+    held = sa.select(applications.c.app_id).where(applications.c.app_id == app_id, IS_ALIVE)
+    if (await tx.execute(held.with_for_update())).first() is None:
+        raise ApplicationNotFound(app_id)
+    for table in (application_secrets, gateway_configurations, vapid_keys):
+        await tx.execute(sa.delete(table).where(table.c.app_id == app_id))
+    gone = sa.update(applications).where(applications.c.app_id == app_id)
+    await tx.execute(gone.values(delete_time=now, update_time=now, display_name=""))
+    told = sa.insert(changes).values(
+        app_id=app_id, kind=ChangeKind.APPLICATION_DELETED, create_time=now
+    )
+    await tx.execute(told)
+
+
+async def add_secret(
+    tx: AsyncConnection, app_id: UUID, secret: StoredSecret, now: datetime
+) -> None:
+    await tx.execute(
+        sa.insert(application_secrets).values(
+            app_id=app_id,
+            kind=secret.kind,
+            digest=secret.digest,
+            create_time=now,
+            expire_time=secret.expire_time,
+        )
+    )
+
+
+async def find_with_secrets(
+    tx: AsyncConnection, app_id: UUID
+) -> tuple[Application, list[StoredSecret]]:
+    """Read one application with all that is kept of its secrets, in one statement.
+
+    Raises:
+        ApplicationNotFound: if there is none.
+    """
+    secret = application_secrets.c
+    query = (
+        sa.select(*COLUMNS, secret.kind, secret.digest, secret.expire_time)
+        .outerjoin_from(applications, application_secrets, secret.app_id == applications.c.app_id)
+        .where(applications.c.app_id == app_id, IS_ALIVE)
+    )
+    rows = (await tx.execute(query)).all()
+    if not rows:
+        raise ApplicationNotFound(app_id)
+    kept = [StoredSecret(r.kind, r.digest, r.expire_time) for r in rows if r.kind is not None]
+    return Application(*rows[0][: len(COLUMNS)]), kept

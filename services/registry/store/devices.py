@@ -1,0 +1,250 @@
+"""Devices as they stand in the book, one by one and by the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit.faults import FieldInvalid
+from services.registry.domain.change import ChangeKind
+from services.registry.domain.device import (
+    DeadAddress,
+    Device,
+    DeviceQuery,
+    DeviceUpdate,
+    State,
+    digest_address,
+)
+from services.registry.domain.faults import ApplicationNotFound, DeviceNotFound
+from services.registry.store.applications import IS_ALIVE
+from services.registry.store.rows import rows
+from services.registry.store.tables import (
+    IS_ACTIVE,
+    IS_NOT_DEAD,
+    PLATFORM,
+    TIME,
+    applications,
+    changes,
+    devices,
+    tombstones,
+)
+
+MAX_COUNT = 100_000
+
+COLUMNS = (
+    devices.c.uid,
+    devices.c.device_id,
+    devices.c.platform,
+    devices.c.address,
+    devices.c.user_id,
+    devices.c.variables,
+    devices.c.user_agent,
+    devices.c.state,
+    devices.c.address_time,
+    devices.c.create_time,
+    devices.c.update_time,
+)
+
+
+async def find(tx: AsyncConnection, app_id: UUID, device_id: str) -> Device:
+    """Read one device, whatever its state.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+        DeviceNotFound: if it has no such device.
+    """
+    is_it = sa.and_(devices.c.app_id == applications.c.app_id, devices.c.device_id == device_id)
+    query = (
+        sa.select(*COLUMNS)
+        .outerjoin_from(applications, devices, is_it)
+        .where(applications.c.app_id == app_id, IS_ALIVE)
+    )
+    row = (await tx.execute(query)).first()
+    if row is None:
+        raise ApplicationNotFound(app_id)
+    if row.uid is None:
+        raise DeviceNotFound(device_id)
+    return Device(*row)
+
+
+async def update(tx: AsyncConnection, changed: DeviceUpdate, now: datetime) -> Device:
+    """Change what is named of an ACTIVE device; a new address is vouched for by it.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+        DeviceNotFound: if it has no such device, or one that is not ACTIVE.
+        FieldInvalid: if the platform is another than that on record.
+    """
+    device = await find(tx, changed.app_id, changed.device_id)
+    if device.state is not State.ACTIVE:
+        raise DeviceNotFound(changed.device_id)
+    if changed.platform not in {None, device.platform}:
+        raise FieldInvalid("device.platform", "is immutable, and another one is on record")
+    # By uid: should the device have become another one meanwhile, that one stays as it is.
+    statement = (
+        sa.update(devices)
+        .where(devices.c.app_id == changed.app_id, devices.c.uid == device.uid, IS_ACTIVE)
+        .values(_changed_values(changed, now))
+        .returning(*COLUMNS)
+    )
+    row = (await tx.execute(statement)).first()
+    if row is None:
+        raise DeviceNotFound(changed.device_id)
+    return Device(*row)
+
+
+def _changed_values(changed: DeviceUpdate, now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"update_time": now}
+    if changed.address is not None:
+        values["address"] = changed.address
+        values["address_digest"] = digest_address(changed.address)
+        values["address_time"] = now
+    if changed.user_id is not None:
+        values["user_id"] = changed.user_id or None
+    if changed.variables is not None:
+        values["variables"] = dict(changed.variables)
+    return values
+
+
+async def delete(tx: AsyncConnection, app_id: UUID, device_id: str, now: datetime) -> int:
+    """End a device, whatever its state, and return its uid.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+        DeviceNotFound: if it has no such device.
+    """
+    ended = await end(tx, [(app_id, device_id)], now)
+    if not ended:
+        await find(tx, app_id, device_id)
+        raise DeviceNotFound(device_id)
+    return ended[0]
+
+
+async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: datetime) -> list[int]:
+    """End the devices behind these (app_id, device_id) that exist; return their uids.
+
+    Each leaves a tombstone and a change for the other rooms.
+    """
+    key = rows(
+        "key", app_id=(sa.Uuid, [k[0] for k in keys]), device_id=(sa.Text, [k[1] for k in keys])
+    )
+    gone = (
+        sa.delete(devices)
+        .where(devices.c.app_id == key.c.app_id, devices.c.device_id == key.c.device_id)
+        .returning(devices.c.app_id, devices.c.uid, devices.c.device_id, devices.c.platform)
+        .cte("gone")
+    )
+    buried = (
+        sa.insert(tombstones)
+        .from_select(
+            ["app_id", "uid", "device_id", "platform", "delete_time"],
+            sa.select(gone, sa.literal(now, TIME)),
+        )
+        .cte("buried")
+    )
+    kind = sa.literal(ChangeKind.DEVICE_DELETED, changes.c.kind.type)
+    told = (
+        sa.insert(changes)
+        .from_select(
+            ["app_id", "kind", "uid", "create_time"],
+            sa.select(gone.c.app_id, kind, gone.c.uid, sa.literal(now, TIME)),
+        )
+        .add_cte(buried)
+        .returning(changes.c.uid)
+    )
+    return [uid for uid in (await tx.scalars(told)).all() if uid is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a list, and how many there are in all, as far as counting goes."""
+
+    devices: list[Device]
+    total: int
+
+
+async def page(
+    tx: AsyncConnection, query: DeviceQuery, *, after_uid: int, skip: int, size: int
+) -> Page:
+    """Devices that are not DEAD, by uid. The caller has seen to it that the application exists."""
+    after = devices.c.uid > after_uid
+    listed = _listed(query, skip + size, *COLUMNS, beyond=after).offset(skip).limit(size)
+    counted = sa.select(sa.func.count()).select_from(
+        _listed(query, MAX_COUNT + 1, devices.c.uid).subquery()
+    )
+    found = [Device(*row) for row in await tx.execute(listed)]
+    total: int = (await tx.execute(counted)).scalar_one()
+    return Page(found, min(total, MAX_COUNT))
+
+
+def _listed(
+    query: DeviceQuery,
+    limit: int,
+    *columns: sa.Column[Any],
+    beyond: sa.ColumnElement[bool] | None = None,
+) -> sa.Select[Any]:
+    """At most `limit` of what the query means, lowest uids first.
+
+    With platforms it reads as many of each by their index and merges: one platform may be rare in
+    a large application, and the primary key would be searched to its end for it.
+    """
+    here = [devices.c.app_id == query.app_id, IS_NOT_DEAD]
+    if beyond is not None:
+        here.append(beyond)
+    if query.user_id is not None:
+        here.append(devices.c.user_id == query.user_id)
+        if query.platforms:
+            here.append(devices.c.platform.in_(query.platforms))
+    found = sa.select(*columns).order_by(devices.c.uid).limit(limit)
+    if query.user_id is not None or not query.platforms:
+        return found.where(*here)
+    wanted = rows("wanted", platform=(PLATFORM, list(query.platforms)))
+    each = found.where(*here, devices.c.platform == wanted.c.platform).lateral("each")
+    return (
+        sa.select(*each.c)
+        .select_from(wanted.join(each, sa.true()))
+        .order_by(each.c.uid)
+        .limit(limit)
+    )
+
+
+async def bury(tx: AsyncConnection, reports: Sequence[DeadAddress]) -> int:
+    """Mark devices unreachable whose address was reported dead; return how many.
+
+    A report counts only against the address it names, and only if the client has not vouched for
+    that address since the gateway gave it up.
+    """
+    report = rows(
+        "report",
+        app_id=(sa.Uuid, [r.app_id for r in reports]),
+        uid=(sa.BigInteger, [r.uid for r in reports]),
+        digest=(sa.LargeBinary, [r.address_digest for r in reports]),
+        dead_time=(TIME, [r.dead_time for r in reports]),
+    )
+    # Locked in the order in which registrations lock, so that the two never deadlock.
+    named = (
+        sa.select(devices.c.app_id, devices.c.uid)
+        .join_from(
+            devices,
+            report,
+            sa.and_(devices.c.app_id == report.c.app_id, devices.c.uid == report.c.uid),
+        )
+        .where(
+            devices.c.address_digest == report.c.digest,
+            devices.c.address_time <= report.c.dead_time,
+            IS_ACTIVE,
+        )
+        .order_by(devices.c.app_id, devices.c.device_id.collate("C"))
+        .with_for_update(of=devices)
+        .cte("named")
+    )
+    buried = (
+        sa.update(devices)
+        .where(devices.c.app_id == named.c.app_id, devices.c.uid == named.c.uid)
+        .values(state=State.DEAD)
+    )
+    return (await tx.execute(buried)).rowcount

@@ -1,0 +1,165 @@
+"""Gateway configurations and VAPID keys: what is open in plain columns, the rest sealed."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.registry.domain.faults import ApplicationNotFound, GatewayNotConfigured
+from services.registry.domain.gateway import (
+    SEALED_MEMBERS,
+    SETTINGS_OF,
+    GatewayConfiguration,
+    GatewayKind,
+    GatewaySettings,
+)
+from services.registry.domain.vapid import VAULT_KIND, VapidPair
+from services.registry.domain.vault import Sealed, Vault
+from services.registry.store.applications import IS_ALIVE, find
+from services.registry.store.tables import (
+    applications,
+    gateway_configurations,
+    gateway_versions,
+    vapid_keys,
+)
+
+COLUMNS = (
+    gateway_configurations.c.kind,
+    gateway_configurations.c.settings,
+    gateway_configurations.c.key_id,
+    gateway_configurations.c.sealed_secrets,
+    gateway_configurations.c.version,
+    gateway_configurations.c.update_time,
+)
+
+
+async def put(
+    tx: AsyncConnection,
+    vault: Vault,
+    app_id: UUID,
+    kind: GatewayKind,
+    settings: GatewaySettings,
+    now: datetime,
+) -> GatewayConfiguration:
+    """Set one configuration, whole. The caller holds the application."""
+    members = asdict(settings)
+    secrets = {name: members.pop(name) for name in SEALED_MEMBERS & members.keys()}
+    sealed = vault.seal(msgspec.json.encode(secrets), app_id, kind.value)
+    values = {
+        "settings": members,
+        "key_id": sealed.key_id,
+        "sealed_secrets": sealed.box,
+        "version": gateway_versions.next_value(),
+        "update_time": now,
+    }
+    statement = (
+        insert(gateway_configurations)
+        .values(app_id=app_id, kind=kind, **values)
+        .on_conflict_do_update(index_elements=["app_id", "kind"], set_=values)
+        .returning(gateway_configurations.c.version)
+    )
+    version = (await tx.execute(statement)).scalar_one()
+    return GatewayConfiguration(kind, settings, version, now)
+
+
+async def read(
+    tx: AsyncConnection, vault: Vault, app_id: UUID, kind: GatewayKind
+) -> GatewayConfiguration:
+    """One configuration with its secrets.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+        GatewayNotConfigured: if it has no such configuration.
+    """
+    ours = gateway_configurations.c.app_id == app_id, gateway_configurations.c.kind == kind
+    row = (await tx.execute(sa.select(*COLUMNS).where(*ours))).first()
+    if row is None:
+        await find(tx, app_id)
+        raise GatewayNotConfigured(kind)
+    return _open(vault, app_id, row)
+
+
+async def read_all(tx: AsyncConnection, vault: Vault, app_id: UUID) -> list[GatewayConfiguration]:
+    """Every configuration of an application, with its secrets.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+    """
+    await find(tx, app_id)
+    query = (
+        sa.select(*COLUMNS)
+        .where(gateway_configurations.c.app_id == app_id)
+        .order_by(gateway_configurations.c.kind)
+    )
+    return [_open(vault, app_id, row) for row in await tx.execute(query)]
+
+
+async def forget(tx: AsyncConnection, app_id: UUID, kind: GatewayKind) -> None:
+    """Delete one configuration.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+        GatewayNotConfigured: if it has no such configuration.
+    """
+    ours = gateway_configurations.c.app_id == app_id, gateway_configurations.c.kind == kind
+    statement = sa.delete(gateway_configurations).where(*ours)
+    if (await tx.execute(statement)).rowcount == 0:
+        await find(tx, app_id)
+        raise GatewayNotConfigured(kind)
+
+
+def _open(vault: Vault, app_id: UUID, row: Any) -> GatewayConfiguration:  # noqa: ANN401  of COLUMNS
+    sealed = Sealed(row.key_id, row.sealed_secrets)
+    secrets = msgspec.json.decode(vault.unseal(sealed, app_id, row.kind.value))
+    settings = msgspec.convert({**row.settings, **secrets}, type=SETTINGS_OF[row.kind])
+    return GatewayConfiguration(row.kind, settings, row.version, row.update_time)
+
+
+async def add_vapid_pair(
+    tx: AsyncConnection, vault: Vault, app_id: UUID, pair: VapidPair, now: datetime
+) -> None:
+    sealed = vault.seal(pair.private, app_id, VAULT_KIND)
+    await tx.execute(
+        sa.insert(vapid_keys).values(
+            app_id=app_id,
+            public_key=pair.public,
+            key_id=sealed.key_id,
+            sealed_private_key=sealed.box,
+            create_time=now,
+        )
+    )
+
+
+async def read_vapid_public_key(tx: AsyncConnection, app_id: UUID) -> bytes:
+    """The point that browsers are told.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+    """
+    query = (
+        sa.select(vapid_keys.c.public_key)
+        .join_from(vapid_keys, applications, vapid_keys.c.app_id == applications.c.app_id)
+        .where(vapid_keys.c.app_id == app_id, IS_ALIVE)
+    )
+    key = (await tx.execute(query)).scalar()
+    if key is None:
+        raise ApplicationNotFound(app_id)
+    return bytes(key)
+
+
+async def read_vapid_private_key(tx: AsyncConnection, vault: Vault, app_id: UUID) -> bytes:
+    """The number that requests to Web Push services are signed with.
+
+    Raises:
+        ApplicationNotFound: if there is no such application.
+    """
+    query = sa.select(vapid_keys.c.key_id, vapid_keys.c.sealed_private_key)
+    row = (await tx.execute(query.where(vapid_keys.c.app_id == app_id))).first()
+    if row is None:
+        raise ApplicationNotFound(app_id)
+    return vault.unseal(Sealed(row.key_id, row.sealed_private_key), app_id, VAULT_KIND)

@@ -1,0 +1,118 @@
+"""The book: applications, secrets, gateway settings, devices, and the feed of what is gone."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+STATEMENTS = (
+    # A deleted application keeps its row: its id is never given to another, because other rooms
+    # learn of the deletion later and would delete the newcomer's things.
+    """
+    CREATE TABLE applications (
+        app_id uuid PRIMARY KEY,
+        display_name text NOT NULL CHECK (char_length(display_name) <= 254),
+        enabled boolean NOT NULL,
+        create_time timestamptz NOT NULL,
+        update_time timestamptz NOT NULL,
+        delete_time timestamptz,
+        swept_time timestamptz
+    )
+    """,
+    """
+    CREATE INDEX applications_to_sweep ON applications (app_id)
+    WHERE delete_time IS NOT NULL AND swept_time IS NULL
+    """,
+    """
+    CREATE TABLE application_secrets (
+        app_id uuid NOT NULL REFERENCES applications,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 2),
+        digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+        create_time timestamptz NOT NULL,
+        expire_time timestamptz,
+        PRIMARY KEY (app_id, kind, digest)
+    )
+    """,
+    """
+    CREATE TABLE vapid_keys (
+        app_id uuid PRIMARY KEY REFERENCES applications,
+        public_key bytea NOT NULL CHECK (octet_length(public_key) = 65),
+        key_id text NOT NULL,
+        sealed_private_key bytea NOT NULL,
+        create_time timestamptz NOT NULL
+    )
+    """,
+    # A sequence, so that a configuration forgotten and set again has a higher version still.
+    "CREATE SEQUENCE gateway_versions",
+    """
+    CREATE TABLE gateway_configurations (
+        app_id uuid NOT NULL REFERENCES applications,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 4),
+        settings jsonb NOT NULL,
+        key_id text NOT NULL,
+        sealed_secrets bytea NOT NULL,
+        version bigint NOT NULL DEFAULT nextval('gateway_versions'),
+        update_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, kind)
+    )
+    """,
+    # No foreign key: registration locks the application once per batch instead of once per row.
+    # Room is left in the pages, so that a device that vouches again is rewritten in place.
+    """
+    CREATE TABLE devices (
+        app_id uuid NOT NULL,
+        uid bigint GENERATED ALWAYS AS IDENTITY,
+        device_id text NOT NULL CHECK (char_length(device_id) BETWEEN 1 AND 254),
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        address text NOT NULL CHECK (octet_length(address) BETWEEN 1 AND 4096),
+        address_digest bytea NOT NULL CHECK (octet_length(address_digest) = 32),
+        user_id text CHECK (char_length(user_id) BETWEEN 1 AND 254),
+        variables jsonb NOT NULL CHECK (jsonb_typeof(variables) = 'object'),
+        user_agent text NOT NULL CHECK (char_length(user_agent) <= 512),
+        state smallint NOT NULL CHECK (state BETWEEN 1 AND 3),
+        address_time timestamptz NOT NULL,
+        create_time timestamptz NOT NULL,
+        update_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, uid),
+        CONSTRAINT devices_by_device_id UNIQUE (app_id, device_id)
+    ) WITH (fillfactor = 85)
+    """,
+    # One index for both: cutting what is ACTIVE without touching the table, and listing what is
+    # not DEAD.
+    """
+    CREATE INDEX devices_by_platform ON devices (app_id, platform, uid) INCLUDE (state)
+    WHERE state <> 3
+    """,
+    """
+    CREATE INDEX devices_by_user ON devices (app_id, user_id, uid) INCLUDE (platform, state)
+    WHERE user_id IS NOT NULL
+    """,
+    """
+    CREATE TABLE tombstones (
+        app_id uuid NOT NULL,
+        uid bigint NOT NULL,
+        device_id text NOT NULL,
+        platform smallint NOT NULL,
+        delete_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, uid)
+    )
+    """,
+    "CREATE INDEX tombstones_by_device_id ON tombstones (app_id, device_id)",
+    "CREATE INDEX tombstones_by_age ON tombstones (delete_time)",
+    """
+    CREATE TABLE changes (
+        position xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        id bigint GENERATED ALWAYS AS IDENTITY,
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 2),
+        uid bigint,
+        create_time timestamptz NOT NULL,
+        PRIMARY KEY (position, id)
+    )
+    """,
+)
+
+
+def upgrade() -> None:
+    for statement in STATEMENTS:
+        op.execute(statement)
