@@ -1,0 +1,1 @@
+"""The gateways, imitated: strict APNs, FCM and Web Push servers with faults on demand."""

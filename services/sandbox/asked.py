@@ -1,0 +1,110 @@
+"""What callers of the sandbox's API may ask for, and in which bounds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from services.sandbox.behaviours import DEFAULT_DELAY, Behaviour, Instruction
+
+GATEWAYS = ("apns", "fcm", "webpush")
+# Faults can be ordered for the token endpoint too, though nothing ever arrives there.
+FAULTY = (*GATEWAYS, "oauth")
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 100_000
+MAX_WAIT_SECONDS = 30.0
+MAX_DELAY_SECONDS = 600.0
+ERROR_STATUSES = {None, 500, 503}
+
+
+class Unacceptable(Exception):
+    """The request cannot be served; the message says what is wrong with it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SubscriptionAsked(
+    msgspec.Struct, forbid_unknown_fields=True, rename={"server_key": "applicationServerKey"}
+):
+    server_key: str | None = None
+    behaviour: Behaviour = Behaviour.OK
+
+
+class TokenAsked(msgspec.Struct, forbid_unknown_fields=True):
+    gateway: Literal["apns", "fcm"]
+    behaviour: Behaviour = Behaviour.OK
+
+
+class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
+    behaviour: Behaviour
+    address: str | None = None
+    gateway: str | None = None
+    times: int | None = None
+    retry_after: int | None = None
+    delay: float = DEFAULT_DELAY
+    since: float | None = None
+    status: int | None = None
+
+    def check(self) -> None:
+        """Raise Unacceptable for what the types alone do not forbid."""
+        if (self.address is None) == (self.gateway is None):
+            raise Unacceptable("exactly one of address and gateway must be given")
+        if self.gateway is not None and self.gateway not in FAULTY:
+            raise Unacceptable(f"gateway must be one of {', '.join(FAULTY)}")
+        if self.times is not None and self.times < 1:
+            raise Unacceptable("times must be at least 1")
+        if self.retry_after is not None and self.retry_after < 0:
+            raise Unacceptable("retry_after must not be negative")
+        if not 0 <= self.delay <= MAX_DELAY_SECONDS:
+            raise Unacceptable(f"delay must be 0 to {MAX_DELAY_SECONDS} seconds")
+        if self.status not in ERROR_STATUSES:
+            raise Unacceptable("status must be 500 or 503")
+
+    def instruction(self) -> Instruction:
+        return Instruction(
+            behaviour=self.behaviour,
+            retry_after=self.retry_after,
+            delay=self.delay,
+            since=self.since,
+            status=self.status,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageAsked:
+    gateway: str | None
+    address: str | None
+    after: int
+    limit: int
+    # Seconds to wait for something to show; 0 means not to wait.
+    wait: float
+
+
+def read_page(query: Mapping[str, str]) -> PageAsked:
+    gateway = query.get("gateway")
+    if gateway is not None and gateway not in GATEWAYS:
+        raise Unacceptable(f"gateway must be one of {', '.join(GATEWAYS)}")
+    return PageAsked(
+        gateway=gateway,
+        address=query.get("address"),
+        after=int(_number(query, "after", 0, (1 << 63) - 1)),
+        limit=int(_number(query, "limit", DEFAULT_LIMIT, MAX_LIMIT)),
+        wait=_number(query, "wait", 0, MAX_WAIT_SECONDS),
+    )
+
+
+def _number(query: Mapping[str, str], name: str, default: float, most: float) -> float:
+    text = query.get(name)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    # Written so that a NaN is refused too.
+    if not 0 <= number <= most:
+        raise Unacceptable(f"{name} must be a number from 0 to {most:g}")
+    return number

@@ -1,0 +1,43 @@
+"""What crosses the seam between the HTTP/2 server and the imitated gateways."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    authority: str
+    # Lower-case names; every value in the order it came, so that a repeated header can be told.
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes
+    # Numbers the connections: some rules of a gateway hold for one connection only.
+    connection: int = 0
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None if it was not sent."""
+        values = self.headers.get(name)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Abort the connection without an answer, although the request was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Refuse the stream as not processed and announce the end of the connection (GOAWAY)."""
+
+    reason: str
+
+
+Answer = Response | HangUp | TurnAway
