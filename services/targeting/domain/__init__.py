@@ -1,0 +1,1 @@
+"""The words of targeting as values and rules; pure."""

@@ -1,0 +1,149 @@
+"""Says who is meant now: within a slice, or among given uids."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from typing import Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.targeting.domain.platforms import PLATFORMS, Platform
+from services.targeting.domain.registry import Chunk, Identities, Recipients
+from services.targeting.domain.slices import MAX_RESOLVED, Rest, Slice
+from services.targeting.domain.targets import (
+    Audience,
+    Everyone,
+    OfDevices,
+    OfPlatforms,
+    OfTags,
+    OfUsers,
+    Target,
+    meaning,
+)
+from services.targeting.store import audience, opt_outs, tags
+
+C = TypeVar("C", bound=Chunk)
+Part: TypeAlias = C | Rest
+
+
+class Resolver(Generic[C]):
+    """Answers are streamed chunk by chunk, as registry gives them, less who is not meant."""
+
+    def __init__(self, db: AsyncEngine, recipients: Recipients[C], identities: Identities) -> None:
+        self._db = db
+        self._recipients = recipients
+        self._identities = identities
+
+    def resolve_slice(
+        self, app_id: UUID, target: Target, piece: Slice
+    ) -> AsyncGenerator[Part[C], None]:
+        """Whom the target means within a slice; last, perhaps, where the rest begins."""
+        asked = meaning(target)
+        if isinstance(asked, OfTags):
+            return self._subscribed(app_id, asked.names, piece)
+        if isinstance(asked, OfPlatforms):
+            return self._broadcast(app_id, asked.platforms, piece)
+        if isinstance(asked, Everyone):
+            return self._broadcast(app_id, PLATFORMS, piece)
+        return self._listed(app_id, asked, piece)
+
+    async def resolve_uids(
+        self, app_id: UUID, target: Target, uids: Sequence[int]
+    ) -> AsyncGenerator[C, None]:
+        """Those of the uids, ascending, whom the target means."""
+        asked = meaning(target)
+        meant = await self._meant(app_id, asked, uids)
+        if not meant:
+            return
+        platforms = asked.platforms if isinstance(asked, OfPlatforms) else PLATFORMS
+        async with aclosing(self._recipients.among(app_id, meant)) as chunks:
+            async for chunk in chunks:
+                if wanted := _on(chunk, platforms):
+                    yield wanted
+
+    async def _meant(self, app_id: UUID, asked: Target, uids: Sequence[int]) -> list[int]:
+        if isinstance(asked, OfTags):
+            return await self._holders(app_id, asked.names, uids)
+        if isinstance(asked, OfUsers | OfDevices):
+            devices = await self._identities.by_uids(app_id, uids)
+            names = frozenset(asked.names)
+            by_user = isinstance(asked, OfUsers)
+            return [d.uid for d in devices if (d.user_id if by_user else d.device_id) in names]
+        async with self._db.connect() as connection:
+            out = frozenset(await opt_outs.among(connection, app_id, uids))
+        return [uid for uid in uids if uid not in out]
+
+    async def _holders(self, app_id: UUID, names: Sequence[str], uids: Sequence[int]) -> list[int]:
+        async with self._db.connect() as connection:
+            tag_ids = (await tags.ids_of(connection, app_id, names)).values()
+            return await audience.holders(connection, app_id, list(tag_ids), uids)
+
+    async def _subscribed(
+        self, app_id: UUID, names: Sequence[str], piece: Slice
+    ) -> AsyncGenerator[Part[C], None]:
+        platforms = PLATFORMS if piece.platform is None else (piece.platform,)
+        async with self._db.connect() as connection:
+            tag_ids = list((await tags.ids_of(connection, app_id, names)).values())
+            uids = await audience.members(
+                connection, app_id, tag_ids, platforms, piece, MAX_RESOLVED + 1
+            )
+        meant = uids[:MAX_RESOLVED]
+        if meant:
+            async with aclosing(self._recipients.among(app_id, meant)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        if len(uids) > len(meant):
+            yield Rest(meant[-1])
+
+    async def _broadcast(
+        self, app_id: UUID, platforms: Collection[Platform], piece: Slice
+    ) -> AsyncGenerator[Part[C], None]:
+        if piece.platform is not None:
+            if piece.platform not in platforms:
+                return
+            platforms = PLATFORMS  # the slice sees to it
+        out = await self._who_is_out(app_id, piece)
+        async with aclosing(self._listed(app_id, Everyone(), piece)) as parts:
+            async for part in parts:
+                if isinstance(part, Rest):
+                    yield part
+                elif wanted := await self._less(app_id, _on(part, platforms), out):
+                    yield wanted
+
+    async def _listed(
+        self, app_id: UUID, asked: Audience, piece: Slice
+    ) -> AsyncGenerator[Part[C], None]:
+        left, last_uid = MAX_RESOLVED, piece.after_uid
+        within = self._recipients.within(app_id, asked, piece, MAX_RESOLVED + 1)
+        async with aclosing(within) as chunks:
+            async for chunk in chunks:
+                if len(chunk) > left:
+                    allowed = chunk.uids[:left]
+                    if allowed:
+                        last_uid = allowed[-1]
+                        yield chunk.keep(allowed)
+                    yield Rest(last_uid)
+                    return
+                left -= len(chunk)
+                if not left:
+                    last_uid = chunk.uids[-1]
+                yield chunk
+
+    async def _who_is_out(self, app_id: UUID, piece: Slice) -> frozenset[int] | None:
+        """Who has opted out in a stretch; None if they are too many to hold."""
+        async with self._db.connect() as connection:
+            out = await opt_outs.within(connection, app_id, piece, MAX_RESOLVED + 1)
+        return frozenset(out) if len(out) <= MAX_RESOLVED else None
+
+    async def _less(self, app_id: UUID, chunk: C, out: frozenset[int] | None) -> C:
+        """The chunk without who is out: itself, unread, where nobody is."""
+        if out is None:
+            async with self._db.connect() as connection:
+                out = frozenset(await opt_outs.among(connection, app_id, chunk.uids))
+        if not out or out.isdisjoint(chunk.uids):
+            return chunk
+        return chunk.keep([uid for uid in chunk.uids if uid not in out])
+
+
+def _on(chunk: C, platforms: Collection[Platform]) -> C:
+    return chunk if len(platforms) == len(PLATFORMS) else chunk.on(platforms)

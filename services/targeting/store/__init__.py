@@ -1,0 +1,1 @@
+"""What targeting keeps, in PostgreSQL: verbs on an open transaction."""

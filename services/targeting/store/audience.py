@@ -1,0 +1,145 @@
+"""Who is subscribed to any of some tags, by platform and uid: to be cut, and to be resolved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.targeting.domain.platforms import Platform
+from services.targeting.domain.slices import Slice
+from services.targeting.store.arrays import as_rows, numbers, platform_numbers
+from services.targeting.store.tables import PLATFORM_NUMBERS, subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where to look: the subscribers of tags, of one platform, after_uid < uid <= through_uid."""
+
+    app_id: UUID
+    tag_ids: Sequence[int]
+    platform: Platform
+    after_uid: int
+    through_uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many subscribers up to this uid, since the share before."""
+
+    through_uid: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stretch held; without shares if it held more rows than are read at once."""
+
+    rows: int
+    shares: tuple[Share, ...] | None
+
+
+async def bounds(tx: AsyncConnection, stretch: Stretch) -> tuple[int, int] | None:
+    """The first and the last uid that there is in a stretch; None if there is none."""
+    tag = as_rows("tag", tag_id=numbers(stretch.tag_ids))
+    uids = sa.select(subscriptions.c.uid).where(
+        subscriptions.c.app_id == stretch.app_id,
+        subscriptions.c.tag_id == tag.c.tag_id,
+        subscriptions.c.platform == PLATFORM_NUMBERS[stretch.platform],
+        subscriptions.c.uid > stretch.after_uid,
+        subscriptions.c.uid <= stretch.through_uid,
+    )
+    first = uids.order_by(subscriptions.c.uid).limit(1).lateral("first")
+    last = uids.order_by(subscriptions.c.uid.desc()).limit(1).lateral("last")
+    statement = sa.select(sa.func.min(first.c.uid), sa.func.max(last.c.uid)).select_from(
+        tag.join(first, sa.true()).join(last, sa.true())
+    )
+    low, high = (await tx.execute(statement)).one()
+    return None if low is None else (low, high)
+
+
+async def share_out(
+    tx: AsyncConnection, stretch: Stretch, *, size: int, carried: int, max_rows: int
+) -> Reading:
+    """Cut the subscribers in a stretch into shares of `size`, the first less what is `carried`."""
+    rows = (
+        sa.select(subscriptions.c.uid)
+        .where(
+            subscriptions.c.app_id == stretch.app_id,
+            subscriptions.c.tag_id == sa.any_(numbers(stretch.tag_ids)),
+            subscriptions.c.platform == PLATFORM_NUMBERS[stretch.platform],
+            subscriptions.c.uid > stretch.after_uid,
+            subscriptions.c.uid <= stretch.through_uid,
+        )
+        .limit(max_rows + 1)
+        .cte("rows")
+    )
+    uids = sa.select(rows.c.uid).distinct().subquery("uids")
+    place = sa.func.row_number().over(order_by=uids.c.uid) - 1 + carried
+    placed = sa.select(uids.c.uid, (place // size).label("share")).subquery("placed")
+    read = sa.select(sa.func.count()).select_from(rows).scalar_subquery()
+    statement = (
+        sa.select(sa.func.max(placed.c.uid), sa.func.count(), read)
+        .group_by(placed.c.share)
+        .order_by(placed.c.share)
+    )
+    found = (await tx.execute(statement)).all()
+    if not found:
+        return Reading(0, ())
+    read_rows = found[0][2]
+    if read_rows > max_rows:
+        return Reading(read_rows, None)
+    return Reading(read_rows, tuple(Share(uid, count) for uid, count, _ in found))
+
+
+async def members(
+    tx: AsyncConnection,
+    app_id: UUID,
+    tag_ids: Sequence[int],
+    platforms: Sequence[Platform],
+    piece: Slice,
+    limit: int,
+) -> list[int]:
+    """The lowest `limit` uids in a slice that are subscribed to one of the tags."""
+    tag = as_rows("tag", tag_id=numbers(tag_ids))
+    platform = as_rows("platform", number=platform_numbers(platforms))
+    # Each (tag, platform) is one stretch of the key, so that no more than needed is read of any.
+    lowest = (
+        sa.select(subscriptions.c.uid)
+        .where(
+            subscriptions.c.app_id == app_id,
+            subscriptions.c.tag_id == tag.c.tag_id,
+            subscriptions.c.platform == platform.c.number,
+            subscriptions.c.uid > piece.after_uid,
+            subscriptions.c.uid <= piece.through_uid,
+        )
+        .order_by(subscriptions.c.uid)
+        .limit(limit)
+        .lateral("lowest")
+    )
+    statement = (
+        sa.select(lowest.c.uid)
+        .select_from(tag.join(platform, sa.true()).join(lowest, sa.true()))
+        .distinct()
+        .order_by(lowest.c.uid)
+        .limit(limit)
+    )
+    return list((await tx.execute(statement)).scalars())
+
+
+async def holders(
+    tx: AsyncConnection, app_id: UUID, tag_ids: Sequence[int], uids: Sequence[int]
+) -> list[int]:
+    """Those of the uids, ascending, that are subscribed to one of the tags."""
+    statement = (
+        sa.select(subscriptions.c.uid)
+        .where(
+            subscriptions.c.app_id == app_id,
+            subscriptions.c.uid == sa.any_(numbers(uids)),
+            subscriptions.c.tag_id == sa.any_(numbers(tag_ids)),
+        )
+        .distinct()
+        .order_by(subscriptions.c.uid)
+    )
+    return list((await tx.execute(statement)).scalars())

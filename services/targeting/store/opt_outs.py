@@ -1,0 +1,82 @@
+"""Devices that want no broadcasts. What is kept is who has left: everybody else is in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.targeting.domain.slices import Slice
+from services.targeting.store.arrays import as_rows, guids, numbers
+from services.targeting.store.tables import opt_outs, removals
+
+
+async def leave(tx: AsyncConnection, app_id: UUID, uid: int, now: datetime) -> bool:
+    """Take a device out of broadcasts; False if it was out already."""
+    statement = (
+        postgresql.insert(opt_outs)
+        .values(app_id=app_id, uid=uid, create_time=now)
+        .on_conflict_do_nothing()
+    )
+    return (await tx.execute(statement)).rowcount > 0
+
+
+async def come_back(tx: AsyncConnection, app_id: UUID, uid: int) -> bool:
+    """Take a device back into broadcasts; False if it was in already."""
+    statement = sa.delete(opt_outs).where(opt_outs.c.app_id == app_id, opt_outs.c.uid == uid)
+    return (await tx.execute(statement)).rowcount > 0
+
+
+async def within(tx: AsyncConnection, app_id: UUID, piece: Slice, limit: int) -> list[int]:
+    """At most `limit` uids in a stretch that are out, of whatever platform."""
+    statement = (
+        sa.select(opt_outs.c.uid)
+        .where(
+            opt_outs.c.app_id == app_id,
+            opt_outs.c.uid > piece.after_uid,
+            opt_outs.c.uid <= piece.through_uid,
+        )
+        .limit(limit)
+    )
+    return list((await tx.execute(statement)).scalars())
+
+
+async def among(tx: AsyncConnection, app_id: UUID, uids: Sequence[int]) -> list[int]:
+    """Those of the uids that are out."""
+    statement = sa.select(opt_outs.c.uid).where(
+        opt_outs.c.app_id == app_id, opt_outs.c.uid == sa.any_(numbers(uids))
+    )
+    return list((await tx.execute(statement)).scalars())
+
+
+async def count(tx: AsyncConnection, app_id: UUID) -> int:
+    statement = sa.select(sa.func.count()).where(opt_outs.c.app_id == app_id)
+    return (await tx.execute(statement)).scalar_one()
+
+
+async def end_devices(tx: AsyncConnection, ended: Sequence[tuple[UUID, int]]) -> int:
+    """Forget the opt-outs of these devices (application, uid); return how many."""
+    device = as_rows(
+        "device",
+        app_id=guids(app_id for app_id, _ in ended),
+        uid=numbers([uid for _, uid in ended]),
+    )
+    statement = sa.delete(opt_outs).where(
+        opt_outs.c.app_id == device.c.app_id, opt_outs.c.uid == device.c.uid
+    )
+    return (await tx.execute(statement)).rowcount
+
+
+async def doom_all(tx: AsyncConnection, app_id: UUID, now: datetime) -> None:
+    """Leave every opt-out of an application, as it is now, to be cleared away."""
+    highest = sa.select(sa.func.max(opt_outs.c.uid).label("uid")).where(opt_outs.c.app_id == app_id)
+    last = highest.subquery()
+    statement = sa.insert(removals).from_select(
+        ["app_id", "through_uid", "create_time"],
+        sa.select(
+            sa.cast(app_id, sa.Uuid), last.c.uid, sa.cast(now, sa.DateTime(timezone=True))
+        ).where(last.c.uid.is_not(None)),
+    )
+    await tx.execute(statement)

@@ -1,0 +1,44 @@
+"""Clears away what is left of deleted tags and applications, a batch at a time."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.targeting.rounds import repeat
+from services.targeting.store import removals
+
+log = structlog.get_logger()
+
+BATCH = 5000
+# Longer than any transaction of ours: one that saw the tag before it was deleted, and subscribed
+# somebody to it, has ended by then.
+GRACE = timedelta(minutes=1)
+
+
+class Sweeper:
+    """Several may sweep at once: each takes another removal."""
+
+    def __init__(
+        self, db: AsyncEngine, clock: Callable[[], datetime], seconds: float, batch: int = BATCH
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._seconds = seconds
+        self._batch = batch
+
+    async def run(self, ending: asyncio.Event) -> None:
+        await repeat("sweeper", self.step, ending, self._seconds)
+
+    async def step(self) -> bool:
+        """Clear away one batch of the oldest removal; True if there may be more."""
+        async with self._db.begin() as tx:
+            removal = await removals.take(tx, self._clock() - GRACE)
+            if removal is None:
+                return False
+            if await removals.sweep(tx, removal, self._batch) < self._batch:
+                await removals.finish(tx, removal)
+                log.info("removal.finished", app_id=str(removal.app_id), tag_id=removal.tag_id)
+        return True
