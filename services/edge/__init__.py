@@ -1,0 +1,1 @@
+"""How the outside world speaks to us: the REST API, translated into calls of the other rooms."""

@@ -1,0 +1,160 @@
+"""Who may call what: secrets are judged by registry, and a good verdict is remembered briefly."""
+
+import hmac
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from hashlib import sha256
+
+import grpc
+from starlette.datastructures import Headers
+
+from carillon.registry.v1 import application_service_pb2 as pb
+from carillon.registry.v1.application_pb2 import CallerRole
+from services.edge import problems
+from services.edge.rooms import Rooms
+from services.kit.client import read_fault
+
+GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+MAX_SECRET_BYTES = 1024
+MAX_VERDICTS = 10_000
+
+
+class Access(Enum):
+    """What a call asks of its caller."""
+
+    OPEN = auto()
+    CLIENT = auto()
+    BACK_END = auto()
+    OPERATOR = auto()
+
+
+NEEDS = {
+    Access.CLIENT: "a valid 'clientSecret' or 'appSecret' header",
+    Access.BACK_END: "a valid 'appSecret' header",
+    Access.OPERATOR: "'Authorization: Bearer' with the operator key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a caller showed. Any `Authorization` is left aside: apps attach unrelated ones."""
+
+    app_secret: str
+    client_secret: str
+
+    @classmethod
+    def of(cls, headers: Headers) -> "Credentials":
+        return cls(headers.get("appSecret", ""), headers.get("clientSecret", ""))
+
+    def __bool__(self) -> bool:
+        return bool(self.app_secret or self.client_secret)
+
+    def digest(self) -> bytes:
+        return sha256(f"{self.app_secret}\0{self.client_secret}".encode()).digest()
+
+    def without_oversized(self) -> "Credentials":
+        return Credentials(
+            *(
+                secret if len(secret.encode()) <= MAX_SECRET_BYTES else ""
+                for secret in (self.app_secret, self.client_secret)
+            )
+        )
+
+
+class Verdicts:
+    """Good verdicts of the last seconds; the least recently used one makes room."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._kept: OrderedDict[tuple[str, bytes], tuple[float, frozenset[int]]] = OrderedDict()
+
+    def get(self, app_id: str, digest: bytes) -> frozenset[int] | None:
+        key = (app_id, digest)
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        ends, roles = kept
+        if ends <= self._clock():
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return roles
+
+    def put(self, app_id: str, digest: bytes, roles: frozenset[int]) -> None:
+        self._kept[app_id, digest] = (self._clock() + self._seconds, roles)
+        if len(self._kept) > MAX_VERDICTS:
+            self._kept.popitem(last=False)
+
+    def forget(self, app_id: str) -> None:
+        for key in [key for key in self._kept if key[0] == app_id]:
+            del self._kept[key]
+
+
+class Admission:
+    def __init__(self, rooms: Rooms, operator_key: str, verdicts: Verdicts) -> None:
+        self._rooms = rooms
+        self._operator_key = operator_key.encode()
+        self._verdicts = verdicts
+
+    async def admit(self, access: Access, headers: Headers, app_id: str) -> bool:
+        """Whether the admitted caller is a back end; whoever is not admitted gets a Problem.
+
+        The order matters to SDKs: first 401 without a credential, then 404 for an unknown
+        application, then 401 for a wrong credential.
+        """
+        if access is Access.OPEN:
+            return False
+        if access is Access.OPERATOR:
+            self._admit_operator(headers)
+            return True
+        roles = await self._judge(Credentials.of(headers), app_id, NEEDS[access])
+        is_back_end = CallerRole.CALLER_ROLE_BACK_END in roles
+        if not is_back_end and access is Access.BACK_END:
+            raise problems.unauthenticated(NEEDS[access])
+        return is_back_end
+
+    def forget(self, app_id: str) -> None:
+        """Judge the callers of this application anew: it was changed here."""
+        self._verdicts.forget(app_id)
+
+    def _admit_operator(self, headers: Headers) -> None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        is_key = hmac.compare_digest(key.strip().encode(), self._operator_key)
+        if not is_key or scheme.lower() != "bearer":
+            raise problems.unauthenticated(NEEDS[Access.OPERATOR])
+
+    async def _judge(self, shown: Credentials, app_id: str, need: str) -> frozenset[int]:
+        if not shown:
+            raise problems.unauthenticated(need)
+        app_id = read_app_id(app_id)
+        digest = shown.digest()
+        roles = self._verdicts.get(app_id, digest)
+        if roles is None:
+            roles = await self._ask(shown.without_oversized(), app_id, need)
+            self._verdicts.put(app_id, digest, roles)
+        return roles
+
+    async def _ask(self, shown: Credentials, app_id: str, need: str) -> frozenset[int]:
+        request = pb.AuthenticateCallerRequest(
+            app_id=app_id, app_secret=shown.app_secret, client_secret=shown.client_secret
+        )
+        try:
+            verdict = await self._rooms.applications.AuthenticateCaller(
+                request, timeout=self._rooms.timeout
+            )
+        except grpc.aio.AioRpcError as error:
+            if read_fault(error).reason == "CREDENTIALS_INVALID":
+                raise problems.unauthenticated(need) from None
+            raise
+        return frozenset(verdict.roles)
+
+
+def read_app_id(text: str) -> str:
+    """The GUID in lower case; whatever is none names no application."""
+    if not GUID.fullmatch(text):
+        raise problems.missing("Application", "applicationId", text)
+    return text.lower()

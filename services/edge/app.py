@@ -1,0 +1,92 @@
+"""The edge as an ASGI application, put together from its rooms."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.edge import problems
+from services.edge.admission import Admission, Verdicts
+from services.edge.door import Door
+from services.edge.links import Links
+from services.edge.observer import Observer
+from services.edge.problems import Problem
+from services.edge.rooms import Rooms
+from services.edge.routes import health
+from services.edge.routes.apps import Apps
+from services.edge.routes.deliveries import Deliveries
+from services.edge.routes.device_lists import DeviceLists
+from services.edge.routes.devices import Devices
+from services.edge.routes.messages import Messages, SingleMessage
+from services.edge.routes.settings import Settings as GatewaySettings
+from services.edge.routes.subscriptions import Subscriptions
+from services.edge.routes.tags import Tags
+from services.edge.settings import Settings
+
+NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
+
+
+def build_app(rooms: Rooms, settings: Settings, clock: Callable[[], float]) -> Starlette:
+    """The whole REST API; `clock` is monotonic, in seconds."""
+    verdicts = Verdicts(settings.auth_cache_seconds, clock)
+    admission = Admission(rooms, settings.operator_key, verdicts)
+    tracing = Middleware(
+        OpenTelemetryMiddleware,
+        default_span_details=_name_span,
+        exclude_spans=["receive", "send"],
+    )
+    app = Starlette(
+        routes=_list_routes(rooms, settings, admission),
+        middleware=[tracing, Middleware(Observer)],
+        exception_handlers={HTTPException: _refuse},
+    )
+    # A redirect would turn an SDK's POST into a GET.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list[Route]:
+    """Fixed paths stand before the parameters that would swallow them."""
+    door = Door(admission, settings.max_body_bytes)
+    links = Links(settings.public_url)
+    devices = Devices(rooms, links)
+    return [
+        *health.routes(door),
+        *Apps(rooms, links, admission).routes(door),
+        *GatewaySettings(rooms, links).routes(door),
+        *DeviceLists(rooms, links, devices).routes(door),
+        *devices.routes(door),
+        *Tags(rooms, links).routes(door),
+        *Subscriptions(rooms, links).routes(door),
+        *Messages(rooms, links).routes(door),
+        *Deliveries(rooms, links, SingleMessage(rooms, links)).routes(door),
+    ]
+
+
+def _name_span(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Until the route is known: names with paths in them would be without number."""
+    return str(scope.get("method", "HTTP")), {}
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    """What the router itself refuses: a path or a method that nobody serves."""
+    if not isinstance(error, HTTPException) or error.status_code not in {
+        NOT_FOUND,
+        METHOD_NOT_ALLOWED,
+    }:
+        raise error
+    if error.status_code == NOT_FOUND:
+        return problems.no_such_path().to_response()
+    methods = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+    return Problem(
+        405,
+        problems.METHOD_REFUSED,
+        f"This method is not served here; served are {methods}.",
+        {"Allow": methods},
+    ).to_response()

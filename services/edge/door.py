@@ -1,0 +1,116 @@
+"""What stands before every route: method, admission, and the turning of failures into answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import structlog
+from opentelemetry import trace
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.edge import bodies, problems
+from services.edge.admission import Access, Admission, read_app_id
+from services.edge.problems import Problem
+from services.kit.client import read_fault
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+ROOT = "/imfpush/v1"
+APP = ROOT + "/apps/{app_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose caller was admitted."""
+
+    request: Request
+    app_id: str
+    is_back_end: bool
+    max_body_bytes: int
+
+    def name(self, parameter: str) -> str:
+        """What the path holds in the place of `{parameter}`; nothing there is no resource."""
+        value = str(self.request.path_params[parameter])
+        if not value:
+            raise problems.no_such_path()
+        return value
+
+    def query(self, parameter: str) -> str:
+        """A query parameter, empty when absent."""
+        return self.request.query_params.get(parameter, "")
+
+    async def read_json(self) -> bytes:
+        """The body as it came, not yet decoded."""
+        bodies.check_media_type(self.request)
+        return await self.read_bytes()
+
+    async def read_bytes(self) -> bytes:
+        return await bodies.read_bytes(self.request, self.max_body_bytes)
+
+    async def read(self, shape: type[T]) -> T:
+        return bodies.convert(bodies.decode(await self.read_json()), shape)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+class Door:
+    def __init__(self, admission: Admission, max_body_bytes: int) -> None:
+        self._admission = admission
+        self._max_body_bytes = max_body_bytes
+
+    def route(self, path: str, **methods: tuple[Access, Handler]) -> Route:
+        """A route whose methods each ask their own access, as in `GET=(Access.CLIENT, read)`."""
+
+        async def endpoint(request: Request) -> Response:
+            method = "GET" if request.method == "HEAD" else request.method
+            _name_span(request, path)
+            access, handler = methods[method]
+            try:
+                return await handler(await self._admit(request, access))
+            except Problem as problem:
+                return problem.to_response()
+            except grpc.aio.AioRpcError as error:
+                return _explain(error).to_response()
+            except RecursionError:
+                return problems.malformed("it is nested too deeply").to_response()
+
+        return Route(path, endpoint, methods=list(methods))
+
+    async def _admit(self, request: Request, access: Access) -> Call:
+        app_id = request.path_params.get("app_id")
+        is_back_end = await self._admission.admit(access, request.headers, app_id or "")
+        if app_id is not None:
+            app_id = read_app_id(app_id)
+            request.state.app_id = app_id
+        _refuse_nul(request)
+        return Call(request, app_id or "", is_back_end, self._max_body_bytes)
+
+
+def _refuse_nul(request: Request) -> None:
+    named = [*request.path_params.items(), *request.query_params.multi_items()]
+    for name, value in named:
+        if "\x00" in value or "\x00" in name:
+            raise problems.invalid(name.replace("\x00", ""), "must not contain the character NUL")
+
+
+def _name_span(request: Request, path: str) -> None:
+    request.state.route = path
+    span = trace.get_current_span()
+    span.update_name(f"{request.method} {path}")
+    span.set_attribute("http.route", path)
+
+
+def _explain(error: grpc.aio.AioRpcError) -> Problem:
+    fault = read_fault(error)
+    problem = problems.read_remote(fault)
+    if problem is None:
+        raise error
+    if fault.is_outage:
+        log.warning("room.away", code=fault.code.name, domain=fault.domain, reason=fault.reason)
+    return problem

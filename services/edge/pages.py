@@ -1,0 +1,87 @@
+"""Lists by pages: `size` and `offset`, and a cursor where an offset would be too deep."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from services.edge import problems
+from services.edge.links import Links
+from services.edge.problems import Problem
+
+DEFAULT_SIZE = 100
+MAX_SIZE = 500
+MAX_OFFSET = 10_000
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page that a request asks for. A cursor has already passed over what precedes it."""
+
+    size: int
+    offset: int
+    cursor: str
+
+
+def read_page(request: Request) -> Page:
+    """The page meant by `size`, `offset` and `cursor`; larger sizes than 500 mean 500.
+
+    Raises:
+        Problem: 400 naming the parameter that is out of its bounds.
+    """
+    query = request.query_params
+    size = _read_number(query.get("size", ""), DEFAULT_SIZE)
+    if size is None or size < 1:
+        raise Problem(
+            400,
+            problems.SIZE_INVALID,
+            f"The parameter 'size' must be a whole number above 0, not '{query['size']}'.",
+        )
+    cursor = query.get("cursor", "")
+    offset = 0 if cursor else _read_offset(query.get("offset", ""))
+    return Page(min(size, MAX_SIZE), offset, cursor)
+
+
+def _read_offset(text: str) -> int:
+    offset = _read_number(text, 0)
+    if offset is None or offset < 0:
+        what = f"must be a whole number from 0 to {MAX_OFFSET}, not '{text}'"
+    elif offset > MAX_OFFSET:
+        what = f"must be at most {MAX_OFFSET}; to go further, follow pageInfo.next"
+    else:
+        return offset
+    raise Problem(400, problems.OFFSET_INVALID, f"The parameter 'offset' {what}.")
+
+
+def _read_number(text: str, default: int) -> int | None:
+    if not text:
+        return default
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Describes one page of an answer and its neighbours."""
+
+    links: Links
+
+    def describe(
+        self, request: Request, page: Page, *, count: int, total: int | None, next_token: str
+    ) -> dict[str, object]:
+        """`total` is None where nobody counted."""
+        described: dict[str, object] = {"count": count}
+        if total is not None:
+            described["totalCount"] = total
+        if next_token:
+            described["next"] = self._next(request, page, next_token)
+        if page.offset:
+            before = str(max(0, page.offset - page.size))
+            described["previous"] = self.links.page(request, offset=before, cursor="")
+        return described
+
+    def _next(self, request: Request, page: Page, next_token: str) -> str:
+        offset = page.offset + page.size
+        if page.cursor or offset > MAX_OFFSET:
+            return self.links.page(request, offset="", cursor=next_token)
+        return self.links.page(request, offset=str(offset), cursor="")

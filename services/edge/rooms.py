@@ -1,0 +1,42 @@
+"""The rooms that the edge calls, each service behind its stub."""
+
+from dataclasses import dataclass
+
+from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
+from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
+from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
+from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
+from carillon.targeting.v1 import subscription_service_pb2_grpc as subscription_rpc
+from carillon.targeting.v1 import tag_service_pb2_grpc as tag_rpc
+from services.edge.settings import Settings
+from services.kit.client import open_channel
+from services.kit.process import House
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Every call takes `timeout=rooms.timeout`: no room may keep a caller waiting."""
+
+    applications: "application_rpc.ApplicationServiceAsyncStub"
+    devices: "device_rpc.DeviceServiceAsyncStub"
+    gateways: "gateway_rpc.GatewayServiceAsyncStub"
+    tags: "tag_rpc.TagServiceAsyncStub"
+    subscriptions: "subscription_rpc.SubscriptionServiceAsyncStub"
+    messages: "message_rpc.MessageServiceAsyncStub"
+    timeout: float
+
+
+def open_rooms(house: House, settings: Settings) -> Rooms:
+    """Channels to the three rooms, closed with the house. A room need not be up yet."""
+    registry = open_channel(house, settings.registry_address)
+    targeting = open_channel(house, settings.targeting_address)
+    dispatch = open_channel(house, settings.dispatch_address)
+    return Rooms(
+        applications=application_rpc.ApplicationServiceStub(registry),
+        devices=device_rpc.DeviceServiceStub(registry),
+        gateways=gateway_rpc.GatewayServiceStub(registry),
+        tags=tag_rpc.TagServiceStub(targeting),
+        subscriptions=subscription_rpc.SubscriptionServiceStub(targeting),
+        messages=message_rpc.MessageServiceStub(dispatch),
+        timeout=settings.room_timeout,
+    )

@@ -1,0 +1,139 @@
+"""Devices: what an app's installation registers, and what back ends look up."""
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from carillon.registry.v1 import device_service_pb2 as pb
+from carillon.registry.v1.device_pb2 import Device, DeviceState
+from services.edge import problems
+from services.edge.admission import Access
+from services.edge.answers import answer, no_content
+from services.edge.door import APP, Call, Door
+from services.edge.links import Links
+from services.edge.names import PLATFORM_CODES
+from services.edge.platforms import read_platform
+from services.edge.rooms import Rooms
+from services.edge.times import write_time
+
+ANONYMOUS = "anonymous"
+MAX_USER_AGENT = 512
+# To clients a quarantined device is absent: only then do SDKs register it anew.
+VISIBLE_TO_CLIENTS = frozenset({DeviceState.DEVICE_STATE_ACTIVE})
+VISIBLE_TO_BACK_ENDS = VISIBLE_TO_CLIENTS | {DeviceState.DEVICE_STATE_QUARANTINED}
+
+
+class DeviceBody(msgspec.Struct, rename="camel"):
+    device_id: str | None = None
+    token: str | None = None
+    platform: str | None = None
+    user_id: str | None = None
+    variables: dict[str, str] | None = None
+
+
+class Devices:
+    def __init__(self, rooms: Rooms, links: Links) -> None:
+        self._rooms = rooms
+        self._links = links
+
+    def routes(self, door: Door) -> list[Route]:
+        client = Access.CLIENT
+        return [
+            door.route(
+                APP + "/devices/{device_id:path}",
+                GET=(client, self._read),
+                PUT=(client, self._update),
+                DELETE=(client, self._delete),
+            ),
+        ]
+
+    async def create(self, call: Call) -> Response:
+        """Register a device, or vouch anew for one that is known: always 201."""
+        body = await call.read(DeviceBody)
+        if not body.device_id:
+            raise problems.required("deviceId")
+        if not body.token:
+            raise problems.required("token")
+        if not body.platform:
+            raise problems.required("platform")
+        device = Device(
+            device_id=body.device_id,
+            platform=read_platform(body.platform, "platform"),
+            address=body.token,
+            user_id=read_user_id(body.user_id),
+            variables=body.variables,
+            user_agent=_read_user_agent(call),
+        )
+        registered = await self._rooms.devices.RegisterDevice(
+            pb.RegisterDeviceRequest(app_id=call.app_id, device=device),
+            timeout=self._rooms.timeout,
+        )
+        return answer(render(registered.device, call.app_id, self._links), status=201)
+
+    async def _read(self, call: Call) -> Response:
+        device_id = call.name("device_id")
+        read = await self._rooms.devices.GetDevice(
+            pb.GetDeviceRequest(app_id=call.app_id, device_id=device_id),
+            timeout=self._rooms.timeout,
+        )
+        visible = VISIBLE_TO_BACK_ENDS if call.is_back_end else VISIBLE_TO_CLIENTS
+        if read.device.state not in visible:
+            raise problems.missing("Device", "deviceId", device_id)
+        return answer(render(read.device, call.app_id, self._links))
+
+    async def _update(self, call: Call) -> Response:
+        """Keep what is absent, except the user: a PUT without `userId` detaches it."""
+        device_id = call.name("device_id")
+        body = await call.read(DeviceBody)
+        if body.device_id not in {None, device_id}:
+            raise problems.invalid("deviceId", "cannot be changed")
+        if body.token == "":
+            raise problems.invalid("token", "must not be empty")
+        device = Device(device_id=device_id, user_id=read_user_id(body.user_id))
+        mask = ["user_id"]
+        if body.token is not None:
+            device.address = body.token
+            mask.append("address")
+        if body.variables is not None:
+            device.variables.update(body.variables)
+            mask.append("variables")
+        if body.platform:
+            device.platform = read_platform(body.platform, "platform")
+            mask.append("platform")
+        request = pb.UpdateDeviceRequest(app_id=call.app_id, device=device)
+        request.update_mask.paths.extend(mask)
+        updated = await self._rooms.devices.UpdateDevice(request, timeout=self._rooms.timeout)
+        return answer(render(updated.device, call.app_id, self._links))
+
+    async def _delete(self, call: Call) -> Response:
+        await self._rooms.devices.DeleteDevice(
+            pb.DeleteDeviceRequest(app_id=call.app_id, device_id=call.name("device_id")),
+            timeout=self._rooms.timeout,
+        )
+        return no_content()
+
+
+def read_user_id(user_id: str | None) -> str:
+    """Nobody in particular is `anonymous` outside and empty inside."""
+    return "" if user_id in {None, ANONYMOUS} else str(user_id)
+
+
+def _read_user_agent(call: Call) -> str:
+    agent = call.request.headers.get("user-agent", "")
+    return "".join(letter for letter in agent if letter.isprintable())[:MAX_USER_AGENT]
+
+
+def render(device: Device, app_id: str, links: Links) -> dict[str, str]:
+    rendered = {
+        "deviceId": device.device_id,
+        "token": device.address,
+        "platform": PLATFORM_CODES.get(device.platform, "UNKNOWN"),
+        "userId": device.user_id or ANONYMOUS,
+        "createdTime": write_time(device.create_time),
+        "lastUpdatedTime": write_time(device.update_time),
+        "createdMode": "API",
+        "href": links.app(app_id, "devices", device.device_id),
+    }
+    if device.user_agent:
+        rendered["userAgent"] = device.user_agent
+    return rendered

@@ -1,0 +1,16 @@
+"""GET /health/status: the process is alive. Says nothing of the other rooms."""
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.edge.admission import Access
+from services.edge.answers import answer
+from services.edge.door import ROOT, Call, Door
+
+
+def routes(door: Door) -> list[Route]:
+    return [door.route(ROOT + "/health/status", GET=(Access.OPEN, _read))]
+
+
+async def _read(_: Call) -> Response:
+    return answer({"status": "UP"})
