@@ -81,31 +81,6 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A message as its sender submits it, valid and within its limits."""
-
-    app_id: UUID
-    content: Content
-    target: Target
-    annotation: str
-    trace_parent: str = ""
-    message_id: str = ""
-    create_time: datetime | None = None
-
-    def named(self, create_time: datetime) -> "Submission":
-        """The same with a fresh id and its time."""
-        return Submission(
-            self.app_id,
-            self.content,
-            self.target,
-            self.annotation,
-            self.trace_parent,
-            ids.new_message_id(),
-            create_time,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Message:
     """A message on record."""
 
@@ -118,3 +93,28 @@ class Message:
     create_time: datetime
     end_time: datetime | None
     trace_parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message as its sender submits it, valid and within its limits."""
+
+    app_id: UUID
+    content: Content
+    target: Target
+    annotation: str
+    trace_parent: str
+
+    def accepted(self, now: datetime) -> Message:
+        """The message it becomes, under a fresh id: a small target needs no planning."""
+        return Message(
+            app_id=self.app_id,
+            message_id=ids.new_message_id(),
+            content=self.content,
+            target=self.target,
+            annotation=self.annotation,
+            status=Status.DISPATCHING if self.target.is_small else Status.ACCEPTED,
+            create_time=now,
+            end_time=None,
+            trace_parent=self.trace_parent,
+        )

@@ -60,6 +60,11 @@ class Parcel:
     epoch: int
 
     @property
+    def key(self) -> tuple[int, int]:
+        """This very lease of it: the next one has a higher epoch."""
+        return self.parcel_id, self.epoch
+
+    @property
     def was_interrupted(self) -> bool:
         """Somebody held it before, and may have recorded some of it."""
         return self.epoch > 1

@@ -1,0 +1,46 @@
+"""`python -m services.dispatch [api|planner|sender|reporter|migrate]`; no word: all four."""
+
+import asyncio
+import sys
+
+from services.dispatch import roles, store
+from services.dispatch.settings import Settings
+from services.kit import process, telemetry
+from services.kit.database import migrate
+from services.kit.process import House
+from services.kit.settings import read
+
+ROLES = ("api", "planner", "sender", "reporter")
+
+
+async def build(house: House, chosen: tuple[str, ...]) -> None:
+    settings = read(Settings)
+    name = f"dispatch-{chosen[0]}" if len(chosen) == 1 else "dispatch"
+    telemetry.start_logging(name, settings.log_level)
+    house.callback(telemetry.start_tracing(name, settings.otel_exporter_otlp_endpoint))
+    premises = roles.Premises(house, settings)
+    # The planner first: it opens the ledger's day before anyone writes to it.
+    if "planner" in chosen:
+        await roles.open_planner(premises)
+    if "reporter" in chosen:
+        await roles.open_reporter(premises)
+    if "sender" in chosen:
+        await roles.open_sender(premises)
+    if "api" in chosen:
+        await roles.open_api(premises)
+
+
+def main(words: list[str]) -> None:
+    match words:
+        case ["migrate"]:
+            asyncio.run(migrate(read(Settings).database_url, store.MIGRATIONS))
+        case []:
+            process.run(lambda house: build(house, ROLES))
+        case [role] if role in ROLES:
+            process.run(lambda house: build(house, (role,)))
+        case _:
+            sys.exit(f"usage: python -m services.dispatch [{'|'.join(ROLES)}|migrate]")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

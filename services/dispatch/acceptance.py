@@ -1,0 +1,109 @@
+"""Messages are accepted in groups: whatever is waiting when a transaction is free goes into it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.dispatch.domain.faults import RequestIdReused
+from services.dispatch.domain.messages import Message, Submission
+from services.dispatch.store import messages, requests
+from services.kit.batching import Coalescer
+
+log = structlog.get_logger()
+
+# Ids are drawn at random; a taken one costs another try of the whole group.
+ID_TRIES = 3
+
+
+class Acceptance:
+    """Puts submissions on record. What `accept` has returned survives any crash."""
+
+    def __init__(
+        self,
+        db: AsyncEngine,
+        clock: Callable[[], datetime],
+        *,
+        ring_plans: Callable[[], None],
+        ring_parcels: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._ring_plans = ring_plans
+        self._ring_parcels = ring_parcels
+        self._group = Coalescer(self._accept_group)
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[Message]:
+        """All of them or none."""
+        return await self._group.call(submissions)
+
+    async def accept_once(
+        self, app_id: UUID, request_id: str, digest: bytes, submissions: Sequence[Submission]
+    ) -> list[Message]:
+        """As `accept`, but a repeat of the same request is answered with its first messages.
+
+        Raises:
+            RequestIdReused: if the id stands for another request.
+        """
+        for last in (False, False, True):
+            try:
+                return await self._try_once(app_id, request_id, digest, submissions)
+            except IntegrityError:
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _try_once(
+        self, app_id: UUID, request_id: str, digest: bytes, submissions: Sequence[Submission]
+    ) -> list[Message]:
+        now = self._clock()
+        named = [submission.accepted(now) for submission in submissions]
+        ids = [each.message_id for each in named]
+        async with self._db.begin() as tx:
+            known, first_ids = await requests.claim(tx, app_id, request_id, digest, ids, now)
+            if known != digest:
+                raise RequestIdReused(request_id)
+            if first_ids != ids:
+                return await _read_all(tx, app_id, first_ids)
+            await messages.accept(tx, named)
+        self._ring(named)
+        return named
+
+    async def _accept_group(
+        self, group: list[Sequence[Submission]]
+    ) -> list[list[Message] | Exception]:
+        for last in (False,) * (ID_TRIES - 1) + (True,):
+            now = self._clock()
+            named = [[submission.accepted(now) for submission in part] for part in group]
+            everyone = [each for part in named for each in part]
+            try:
+                async with self._db.begin() as tx:
+                    await messages.accept(tx, everyone)
+            except IntegrityError:
+                if last:
+                    raise
+                continue
+            self._ring(everyone)
+            return list(named)
+        raise AssertionError("unreachable")
+
+    def _ring(self, accepted: Sequence[Message]) -> None:
+        if any(each.target.is_small for each in accepted):
+            self._ring_parcels()
+        if not all(each.target.is_small for each in accepted):
+            self._ring_plans()
+        for each in accepted:
+            log.info(
+                "message.accepted",
+                message_id=each.message_id,
+                app_id=str(each.app_id),
+                target=each.target.kind.value,
+            )
+
+
+async def _read_all(tx: AsyncConnection, app_id: UUID, ids: Sequence[str]) -> list[Message]:
+    found = await messages.get_all(tx, app_id, ids)
+    return [found[message_id] for message_id in ids]

@@ -1,0 +1,253 @@
+"""MessageService: takes messages, and answers for what came of them."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import grpc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from carillon.dispatch.v1 import message_pb2, message_service_pb2_grpc
+from carillon.dispatch.v1 import message_service_pb2 as pb
+from services.dispatch import deliveries
+from services.dispatch.acceptance import Acceptance
+from services.dispatch.api import wire
+from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, TargetUnknown
+from services.dispatch.domain.messages import Message, Submission
+from services.dispatch.domain.outcomes import Delivery, Outcome, Receipt
+from services.dispatch.domain.rooms import Directory, Identity
+from services.dispatch.gateways.limits import SizeLimits
+from services.dispatch.receiving import Receiving
+from services.dispatch.store import messages
+from services.dispatch.tracing import current_trace_parent
+from services.kit import paging
+from services.kit.faults import FieldInvalid
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MAX_BATCH = 1000
+
+
+class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
+    def __init__(
+        self,
+        db: AsyncEngine,
+        acceptance: Acceptance,
+        receiving: Receiving,
+        directory: Directory,
+        limits: SizeLimits,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._db = db
+        self._acceptance = acceptance
+        self._receiving = receiving
+        self._directory = directory
+        self._limits = limits
+        self._clock = clock
+
+    async def SendMessage(
+        self, request: pb.SendMessageRequest, _context: Context
+    ) -> pb.SendMessageResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        submission = await self._check(app_id, request)
+        accepted = await self._accept(app_id, request, request.request_id, [submission])
+        return pb.SendMessageResponse(message=wire.write_message(accepted[0]))
+
+    async def BatchSendMessages(
+        self, request: pb.BatchSendMessagesRequest, _context: Context
+    ) -> pb.BatchSendMessagesResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        if not 1 <= len(request.messages) <= MAX_BATCH:
+            raise FieldInvalid("messages", f"must hold 1 to {MAX_BATCH} entries")
+        submissions = [
+            await self._check(app_id, part, f"messages[{number}].")
+            for number, part in enumerate(request.messages)
+        ]
+        accepted = await self._accept(app_id, request, request.request_id, submissions)
+        return pb.BatchSendMessagesResponse(messages=map(wire.write_message, accepted))
+
+    async def GetMessage(
+        self, request: pb.GetMessageRequest, _context: Context
+    ) -> pb.GetMessageResponse:
+        async with self._db.connect() as connection:
+            message = await self._find(connection, request.app_id, request.message_id)
+        return pb.GetMessageResponse(message=wire.write_message(message))
+
+    async def ListMessages(
+        self, request: pb.ListMessagesRequest, _context: Context
+    ) -> pb.ListMessagesResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        query = ("messages", app_id)
+        position = paging.read_token(request.page_token, query, tuple[int])
+        async with self._db.connect() as connection:
+            found, last = await messages.newest(
+                connection,
+                app_id,
+                before=position[0] if position else None,
+                skip=paging.read_skip(request.skip),
+                limit=paging.read_size(request.page_size),
+            )
+            total = await messages.count(connection, app_id)
+        return pb.ListMessagesResponse(
+            messages=map(wire.write_message, found),
+            next_page_token="" if last is None else paging.write_token(query, [last]),
+            total_size=total,
+        )
+
+    async def GetMessageReport(
+        self, request: pb.GetMessageReportRequest, _context: Context
+    ) -> pb.GetMessageReportResponse:
+        async with self._db.connect() as connection:
+            message = await self._find(connection, request.app_id, request.message_id)
+            counts = await deliveries.report(connection, message.app_id, message.message_id)
+        return pb.GetMessageReportResponse(
+            counts=[
+                pb.OutcomeCount(
+                    platform=wire.PLATFORM_TO_WIRE[each.platform],
+                    outcome=wire.OUTCOME_TO_WIRE[each.outcome],
+                    reason=each.reason,
+                    count=each.count,
+                )
+                for each in counts
+            ]
+        )
+
+    async def ListDeliveries(
+        self, request: pb.ListDeliveriesRequest, _context: Context
+    ) -> pb.ListDeliveriesResponse:
+        size, skip = paging.read_size(request.page_size), paging.read_skip(request.skip)
+        query = ("deliveries", request.app_id, request.message_id, _filter(request))
+        position = paging.read_token(request.page_token, query, tuple[int])
+        after_uid = position[0] if position else 0
+        devices = await self._filtered(request)
+        async with self._db.connect() as connection:
+            message = await self._find(connection, request.app_id, request.message_id)
+            if devices is None:
+                found = await deliveries.page(
+                    connection,
+                    message.app_id,
+                    message.message_id,
+                    after_uid=after_uid,
+                    limit=skip + size + 1,
+                )
+                total = await deliveries.count(connection, message.app_id, message.message_id)
+            else:
+                everything = await deliveries.of_devices(
+                    connection, self._directory, message, devices
+                )
+                found = [each for each in everything if each.uid > after_uid]
+                total = len(everything)
+        chosen, more = found[skip : skip + size], len(found) > skip + size
+        return pb.ListDeliveriesResponse(
+            deliveries=await self._write_deliveries(message.app_id, chosen),
+            next_page_token=paging.write_token(query, [chosen[-1].uid]) if more else "",
+            total_size=total,
+        )
+
+    async def ReportReceipt(
+        self, request: pb.ReportReceiptRequest, _context: Context
+    ) -> pb.ReportReceiptResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        message_id = wire.parse_message_id(request.message_id)
+        device_id = wire.parse_name("device_id", request.device_id)
+        outcome = wire.REPORTABLE.get(request.outcome)
+        if outcome is None:
+            raise FieldInvalid("outcome", "must be OUTCOME_SEEN or OUTCOME_OPEN")
+        device = await self._identify(app_id, device_id)
+        furthest = await self._receiving.record(
+            Receipt(app_id, message_id, device.uid, device.platform, outcome)
+        )
+        return pb.ReportReceiptResponse(outcome=wire.OUTCOME_TO_WIRE[furthest])
+
+    async def CancelMessage(
+        self, request: pb.CancelMessageRequest, _context: Context
+    ) -> pb.CancelMessageResponse:
+        async with self._db.begin() as tx:
+            message = await self._find(tx, request.app_id, request.message_id)
+            await messages.cancel(tx, message.app_id, message.message_id, self._clock())
+            cancelled = await self._find(tx, request.app_id, request.message_id)
+        return pb.CancelMessageResponse(message=wire.write_message(cancelled))
+
+    async def _check(
+        self, app_id: UUID, request: pb.SendMessageRequest, prefix: str = ""
+    ) -> Submission:
+        submission = wire.parse_submission(app_id, request, current_trace_parent(), prefix)
+        self._limits.check(submission.content, submission.target)
+        if request.validate_target:
+            unknown = await self._directory.unknown_names(app_id, submission.target)
+            if unknown:
+                raise TargetUnknown(unknown)
+        return submission
+
+    async def _accept(
+        self,
+        app_id: UUID,
+        request: pb.SendMessageRequest | pb.BatchSendMessagesRequest,
+        request_id: str,
+        submissions: Sequence[Submission],
+    ) -> list[Message]:
+        if not request_id:
+            return await self._acceptance.accept(submissions)
+        wire.parse_name("request_id", request_id, wire.MAX_REQUEST_ID)
+        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        return await self._acceptance.accept_once(app_id, request_id, digest, submissions)
+
+    async def _find(self, connection: AsyncConnection, app_id: str, message_id: str) -> Message:
+        parsed = wire.parse_message_id(message_id)
+        message = await messages.get(connection, wire.parse_app_id(app_id), parsed)
+        if message is None:
+            raise MessageNotFound(message_id)
+        return message
+
+    async def _identify(self, app_id: UUID, device_id: str) -> Identity:
+        found = await self._directory.identify_device(app_id, device_id)
+        if not found:
+            raise DeviceNotFound(device_id)
+        return found[-1]  # the living one has the highest uid
+
+    async def _filtered(self, request: pb.ListDeliveriesRequest) -> list[Identity] | None:
+        """The devices that a request is limited to; None if to none."""
+        app_id = wire.parse_app_id(request.app_id)
+        found: list[Identity] | None = None
+        if request.HasField("device_id"):
+            device_id = wire.parse_name("device_id", request.device_id)
+            found = await self._directory.identify_device(app_id, device_id)
+            if not found:
+                raise DeviceNotFound(device_id)
+        if request.HasField("user_id"):
+            user_id = wire.parse_name("user_id", request.user_id)
+            if found is None:
+                return await self._directory.identify_user(app_id, user_id)
+            found = [device for device in found if device.user_id == user_id]
+        return found
+
+    async def _write_deliveries(
+        self, app_id: UUID, chosen: Sequence[Delivery]
+    ) -> list[message_pb2.Delivery]:
+        if not chosen:
+            return []
+        known = await self._directory.identify_uids(app_id, [each.uid for each in chosen])
+        by_uid = {device.uid: device for device in known}
+        return [_write_delivery(each, by_uid.get(each.uid)) for each in chosen]
+
+
+def _filter(request: pb.ListDeliveriesRequest) -> tuple[str | None, str | None]:
+    return (
+        request.device_id if request.HasField("device_id") else None,
+        request.user_id if request.HasField("user_id") else None,
+    )
+
+
+def _write_delivery(delivery: Delivery, device: Identity | None) -> message_pb2.Delivery:
+    outcome: Outcome = delivery.outcome
+    return message_pb2.Delivery(
+        uid=delivery.uid,
+        device_id=device.device_id if device else "",
+        user_id=device.user_id if device else "",
+        platform=wire.PLATFORM_TO_WIRE[delivery.platform],
+        outcome=wire.OUTCOME_TO_WIRE[outcome],
+        reason=delivery.reason,
+        update_time=wire.write_time(delivery.update_time),
+    )

@@ -1,0 +1,229 @@
+"""Targeting and registry as dispatch's engines ask them, over gRPC. Every call has its deadline."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+import grpc
+
+from carillon.registry.v1 import (
+    device_service_pb2,
+    device_service_pb2_grpc,
+    gateway_pb2,
+    gateway_service_pb2,
+    gateway_service_pb2_grpc,
+)
+from carillon.targeting.v1 import targeting_service_pb2, targeting_service_pb2_grpc
+from carillon.type.v1 import recipient_pb2
+from services.dispatch.api import wire
+from services.dispatch.domain.credentials import (
+    ApnsCredential,
+    Credential,
+    FcmCredential,
+    GatewayKind,
+    WebPushCredential,
+)
+from services.dispatch.domain.faults import RoomUnavailable
+from services.dispatch.domain.messages import Target
+from services.dispatch.domain.outcomes import DeadAddress
+from services.dispatch.domain.parcels import WHOLE_AXIS, Recipient, Slice
+from services.dispatch.domain.rooms import Chunk, Cut, Identity, TargetRefused
+from services.kit.client import read_fault
+
+# A stream may take as long as its reader; this bounds one that hangs.
+STREAM_SECONDS = 300.0
+RESOLVE_SECONDS = 30.0
+
+KIND_TO_WIRE = {
+    GatewayKind.APNS: gateway_pb2.GATEWAY_KIND_APNS,
+    GatewayKind.FCM: gateway_pb2.GATEWAY_KIND_FCM,
+    GatewayKind.WEB_CHROME: gateway_pb2.GATEWAY_KIND_WEB_CHROME,
+    GatewayKind.WEB_FIREFOX: gateway_pb2.GATEWAY_KIND_WEB_FIREFOX,
+}
+
+
+@contextmanager
+def _asking(room: str) -> Iterator[None]:
+    """Turn the absence of a room into our own fault."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if read_fault(error).is_outage:
+            raise RoomUnavailable(room) from error
+        raise
+
+
+class TargetingRoom:
+    """A Slicer and an Audience."""
+
+    def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._stub = targeting_service_pb2_grpc.TargetingServiceStub(channel)
+        self._timeout = timeout
+
+    async def slice_target(
+        self, app_id: UUID, target: Target, resume_token: str
+    ) -> AsyncIterator[Cut]:
+        request = targeting_service_pb2.SliceTargetRequest(
+            app_id=str(app_id), target=wire.write_target(target), resume_token=resume_token
+        )
+        try:
+            with _asking("targeting"):
+                async for answer in self._stub.SliceTarget(request, timeout=STREAM_SECONDS):
+                    yield Cut(tuple(map(_read_slice, answer.slices)), answer.resume_token)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise TargetRefused from error
+            raise
+
+    async def resolve_slice(
+        self, app_id: UUID, target: Target, part: Slice
+    ) -> AsyncIterator[Chunk]:
+        request = targeting_service_pb2.ResolveSliceRequest(
+            app_id=str(app_id), target=wire.write_target(target), slice=_write_slice(part)
+        )
+        with _asking("targeting"):
+            async for answer in self._stub.ResolveSlice(request, timeout=RESOLVE_SECONDS):
+                rest = answer.continue_after_uid if answer.HasField("continue_after_uid") else None
+                yield Chunk(_read_recipients(answer.recipients), rest)
+
+    async def resolve_uids(
+        self, app_id: UUID, target: Target, uids: Sequence[int]
+    ) -> AsyncIterator[Chunk]:
+        request = targeting_service_pb2.ResolveUidsRequest(
+            app_id=str(app_id), target=wire.write_target(target), uids=uids
+        )
+        with _asking("targeting"):
+            async for answer in self._stub.ResolveUids(request, timeout=RESOLVE_SECONDS):
+                yield Chunk(_read_recipients(answer.recipients))
+
+    async def unknown_names(self, app_id: UUID, target: Target) -> list[str]:
+        request = targeting_service_pb2.CheckTargetRequest(
+            app_id=str(app_id), target=wire.write_target(target)
+        )
+        with _asking("targeting"):
+            answer = await self._stub.CheckTarget(request, timeout=self._timeout)
+        return list(answer.unknown_names)
+
+
+class RegistryRoom:
+    """A CredentialSource, a DeviceBook, and the Directory's knowledge of devices."""
+
+    def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._devices = device_service_pb2_grpc.DeviceServiceStub(channel)
+        self._gateways = gateway_service_pb2_grpc.GatewayServiceStub(channel)
+        self._timeout = timeout
+
+    async def credential(self, app_id: UUID, kind: GatewayKind) -> Credential | None:
+        request = gateway_service_pb2.GetGatewayCredentialRequest(
+            app_id=str(app_id), kind=KIND_TO_WIRE[kind]
+        )
+        try:
+            with _asking("registry"):
+                answer = await self._gateways.GetGatewayCredential(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+        return _read_credential(answer)
+
+    async def report_dead(self, reports: Sequence[DeadAddress]) -> int:
+        request = device_service_pb2.ReportDeadAddressesRequest(
+            reports=[
+                device_service_pb2.DeadAddress(
+                    app_id=str(report.app_id),
+                    uid=report.uid,
+                    address_digest=report.address_digest,
+                    dead_time=wire.write_time(report.dead_time),
+                )
+                for report in reports
+            ]
+        )
+        with _asking("registry"):
+            answer = await self._devices.ReportDeadAddresses(request, timeout=self._timeout)
+        return answer.buried_count
+
+    async def identify_uids(self, app_id: UUID, uids: Sequence[int]) -> list[Identity]:
+        found: list[Identity] = []
+        for start in range(0, len(uids), wire.MAX_NAMES):
+            part = device_service_pb2.UidList(uids=uids[start : start + wire.MAX_NAMES])
+            found += await self._identify(
+                device_service_pb2.IdentifyDevicesRequest(app_id=str(app_id), uids=part)
+            )
+        return found
+
+    async def identify_device(self, app_id: UUID, device_id: str) -> list[Identity]:
+        wanted = device_service_pb2.DeviceIdList(device_ids=[device_id])
+        return await self._identify(
+            device_service_pb2.IdentifyDevicesRequest(app_id=str(app_id), device_ids=wanted)
+        )
+
+    async def identify_user(self, app_id: UUID, user_id: str) -> list[Identity]:
+        return await self._identify(
+            device_service_pb2.IdentifyDevicesRequest(app_id=str(app_id), user_id=user_id)
+        )
+
+    async def _identify(self, request: device_service_pb2.IdentifyDevicesRequest) -> list[Identity]:
+        with _asking("registry"):
+            answer = await self._devices.IdentifyDevices(request, timeout=self._timeout)
+        return [
+            Identity(
+                device.uid,
+                device.device_id,
+                device.user_id,
+                wire.PLATFORM_FROM_WIRE[device.platform],
+                device.deleted,
+            )
+            for device in answer.devices
+        ]
+
+
+class Neighbours:
+    """The Directory: what the api asks of both rooms."""
+
+    def __init__(self, registry: RegistryRoom, targeting: TargetingRoom) -> None:
+        self._targeting = targeting
+        self.identify_uids = registry.identify_uids
+        self.identify_device = registry.identify_device
+        self.identify_user = registry.identify_user
+        self.unknown_names = targeting.unknown_names
+
+    async def is_meant(self, app_id: UUID, target: Target, uids: Sequence[int]) -> set[int]:
+        chunks = self._targeting.resolve_uids(app_id, target, sorted(uids))
+        return {recipient.uid async for chunk in chunks for recipient in chunk.recipients}
+
+
+def _read_slice(part: recipient_pb2.Slice) -> Slice:
+    platform = wire.PLATFORM_FROM_WIRE[part.platform]
+    return Slice(platform, part.after_uid, part.through_uid, part.expected_count)
+
+
+def _write_slice(part: Slice) -> recipient_pb2.Slice:
+    return recipient_pb2.Slice(
+        platform=wire.PLATFORM_TO_WIRE[part.platform],
+        after_uid=part.after_uid,
+        through_uid=min(part.through_uid, WHOLE_AXIS),
+    )
+
+
+def _read_recipients(recipients: Sequence[recipient_pb2.Recipient]) -> tuple[Recipient, ...]:
+    platforms = wire.PLATFORM_FROM_WIRE
+    return tuple(Recipient(r.uid, platforms[r.platform], r.address) for r in recipients)
+
+
+def _read_credential(answer: gateway_service_pb2.GetGatewayCredentialResponse) -> Credential:
+    configuration = answer.configuration
+    match configuration.WhichOneof("settings"):
+        case "apns":
+            apns = configuration.apns
+            return ApnsCredential(
+                version=configuration.version,
+                key_id=apns.key_id,
+                team_id=apns.team_id,
+                bundle_id=apns.bundle_id,
+                sandbox=apns.sandbox,
+                private_key=apns.private_key,
+            )
+        case "fcm":
+            return FcmCredential(configuration.version, configuration.fcm.service_account)
+        case _:
+            return WebPushCredential(configuration.version, answer.vapid_private_key)

@@ -1,0 +1,245 @@
+"""Between protobuf and the domain. What comes in is checked here, field by field."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from carillon.dispatch.v1 import message_pb2, message_service_pb2
+from carillon.type.v1 import platform_pb2, target_pb2
+from services.dispatch.domain import ids
+from services.dispatch.domain.faults import MessageNotFound
+from services.dispatch.domain.messages import (
+    Content,
+    Message,
+    Options,
+    Platform,
+    Status,
+    Submission,
+    Target,
+    TargetKind,
+)
+from services.dispatch.domain.outcomes import Outcome
+from services.kit.faults import FieldInvalid
+
+MAX_NAMES = 1000
+MAX_NAME = 254
+MAX_URL = 2048
+MAX_ALERT = 4096
+MAX_TITLE = 1024
+MAX_PAYLOAD = 8192
+MAX_ANNOTATION = 65_536
+MAX_REQUEST_ID = 128
+
+PLATFORM_TO_WIRE = {
+    Platform.MIXED: platform_pb2.PLATFORM_UNSPECIFIED,
+    Platform.IOS: platform_pb2.PLATFORM_IOS,
+    Platform.ANDROID: platform_pb2.PLATFORM_ANDROID,
+    Platform.WEB_CHROME: platform_pb2.PLATFORM_WEB_CHROME,
+    Platform.WEB_FIREFOX: platform_pb2.PLATFORM_WEB_FIREFOX,
+    Platform.WEB_SAFARI: platform_pb2.PLATFORM_WEB_SAFARI,
+    Platform.APPEXT_CHROME: platform_pb2.PLATFORM_APPEXT_CHROME,
+}
+PLATFORM_FROM_WIRE: dict[int, Platform] = {
+    number: platform for platform, number in PLATFORM_TO_WIRE.items()
+}
+
+STATUS_TO_WIRE = {
+    Status.ACCEPTED: message_pb2.MESSAGE_STATUS_ACCEPTED,
+    Status.PROCESSING: message_pb2.MESSAGE_STATUS_PROCESSING,
+    Status.DISPATCHING: message_pb2.MESSAGE_STATUS_DISPATCHING,
+    Status.DISPATCHED: message_pb2.MESSAGE_STATUS_DISPATCHED,
+    Status.DISPATCHING_FAILED: message_pb2.MESSAGE_STATUS_DISPATCHING_FAILED,
+    Status.FAILED: message_pb2.MESSAGE_STATUS_FAILED,
+    Status.PROCESSING_FAILED: message_pb2.MESSAGE_STATUS_PROCESSING_FAILED,
+    Status.CANCELLED: message_pb2.MESSAGE_STATUS_CANCELLED,
+}
+
+OUTCOME_TO_WIRE = {
+    Outcome.PENDING: message_pb2.OUTCOME_PENDING,
+    Outcome.SENT: message_pb2.OUTCOME_SENT,
+    Outcome.SEEN: message_pb2.OUTCOME_SEEN,
+    Outcome.OPEN: message_pb2.OUTCOME_OPEN,
+    Outcome.INVALID: message_pb2.OUTCOME_INVALID,
+    Outcome.FAILED: message_pb2.OUTCOME_FAILED,
+    Outcome.EXPIRED: message_pb2.OUTCOME_EXPIRED,
+    Outcome.CANCELLED: message_pb2.OUTCOME_CANCELLED,
+    Outcome.WITHDRAWN: message_pb2.OUTCOME_WITHDRAWN,
+}
+REPORTABLE: dict[int, Outcome] = {
+    message_pb2.OUTCOME_SEEN: Outcome.SEEN,
+    message_pb2.OUTCOME_OPEN: Outcome.OPEN,
+}
+
+
+def parse_app_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise FieldInvalid("app_id", "must be a GUID") from None
+
+
+def parse_message_id(text: str) -> str:
+    """What cannot be an id of ours is no message's."""
+    if not ids.is_message_id(text):
+        raise MessageNotFound(text[:MAX_NAME].replace("\x00", ""))
+    return text
+
+
+def parse_name(field: str, text: str, limit: int = MAX_NAME) -> str:
+    if not text:
+        raise FieldInvalid(field, f"must be 1 to {limit} characters, not empty")
+    return parse_text(field, text, limit)
+
+
+def parse_text(field: str, text: str, limit: int) -> str:
+    """A text of at most `limit` characters that PostgreSQL can hold."""
+    if len(text) > limit:
+        raise FieldInvalid(field, f"must be at most {limit} characters, not {len(text)}")
+    if "\x00" in text:
+        raise FieldInvalid(field, "must not contain NUL")
+    return text
+
+
+def parse_submission(
+    app_id: UUID,
+    request: message_service_pb2.SendMessageRequest,
+    trace_parent: str,
+    prefix: str = "",
+) -> Submission:
+    """A submission from a request; `prefix` names it within a batch."""
+    message = request.message
+    return Submission(
+        app_id,
+        _parse_content(f"{prefix}message.content", message.content),
+        parse_target(f"{prefix}message.target", message.target),
+        _parse_annotation(f"{prefix}message.annotation", message.annotation),
+        trace_parent,
+    )
+
+
+def _parse_content(field: str, content: message_pb2.Content) -> Content:
+    return Content(
+        alert=parse_name(f"{field}.alert", content.alert, MAX_ALERT),
+        url=parse_text(f"{field}.url", content.url, MAX_URL),
+        apple=_parse_options(f"{field}.apple", content.apple),
+        android=_parse_options(f"{field}.android", content.android),
+        chrome=_parse_options(f"{field}.chrome", content.chrome),
+        firefox=_parse_options(f"{field}.firefox", content.firefox),
+    )
+
+
+def _parse_options(
+    field: str,
+    options: message_pb2.AppleOptions | message_pb2.AndroidOptions | message_pb2.WebOptions,
+) -> Options:
+    icon_url = options.icon_url if isinstance(options, message_pb2.WebOptions) else ""
+    return Options(
+        title=parse_text(f"{field}.title", options.title, MAX_TITLE),
+        payload=_parse_json(f"{field}.payload", options.payload, MAX_PAYLOAD),
+        icon_url=parse_text(f"{field}.icon_url", icon_url, MAX_URL),
+    )
+
+
+def _parse_json(field: str, text: str, limit: int) -> str:
+    parse_text(field, text, limit)
+    if text:
+        try:
+            msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            raise FieldInvalid(field, "must be JSON") from None
+    return text
+
+
+def _parse_annotation(field: str, text: str) -> str:
+    size = len(text.encode())
+    if size > MAX_ANNOTATION:
+        raise FieldInvalid(field, f"must be at most {MAX_ANNOTATION} bytes, not {size}")
+    return _parse_json(field, text, MAX_ANNOTATION)
+
+
+def parse_target(field: str, target: target_pb2.Target) -> Target:
+    match target.WhichOneof("kind"):
+        case "everyone":
+            return Target(TargetKind.EVERYONE)
+        case "platforms":
+            return Target(
+                TargetKind.PLATFORMS,
+                platforms=_parse_platforms(f"{field}.platforms", target.platforms),
+            )
+        case "tag_names":
+            return _parse_named(f"{field}.tag_names", TargetKind.TAGS, target.tag_names)
+        case "user_ids":
+            return _parse_named(f"{field}.user_ids", TargetKind.USERS, target.user_ids)
+        case "device_ids":
+            return _parse_named(f"{field}.device_ids", TargetKind.DEVICES, target.device_ids)
+        case None:
+            raise FieldInvalid(field, "must name exactly one kind of target")
+
+
+def _parse_named(field: str, kind: TargetKind, names: target_pb2.NameList) -> Target:
+    if not 1 <= len(names.names) <= MAX_NAMES:
+        raise FieldInvalid(field, f"must hold 1 to {MAX_NAMES} names, not {len(names.names)}")
+    unique = dict.fromkeys(parse_name(f"{field}[{i}]", n) for i, n in enumerate(names.names))
+    return Target(kind, names=tuple(unique))
+
+
+def _parse_platforms(field: str, listed: target_pb2.PlatformList) -> tuple[Platform, ...]:
+    platforms = {PLATFORM_FROM_WIRE.get(number, Platform.MIXED) for number in listed.platforms}
+    if not platforms or Platform.MIXED in platforms:
+        raise FieldInvalid(field, "must hold 1 to 6 known platforms")
+    return tuple(sorted(platforms))
+
+
+def write_target(target: Target) -> target_pb2.Target:
+    match target.kind:
+        case TargetKind.EVERYONE:
+            return target_pb2.Target(everyone=target_pb2.Everyone())
+        case TargetKind.PLATFORMS:
+            numbers = [PLATFORM_TO_WIRE[platform] for platform in target.platforms]
+            return target_pb2.Target(platforms=target_pb2.PlatformList(platforms=numbers))
+    names = target_pb2.NameList(names=target.names)
+    match target.kind:
+        case TargetKind.TAGS:
+            return target_pb2.Target(tag_names=names)
+        case TargetKind.USERS:
+            return target_pb2.Target(user_ids=names)
+        case TargetKind.DEVICES:
+            return target_pb2.Target(device_ids=names)
+
+
+def write_message(message: Message) -> message_pb2.Message:
+    return message_pb2.Message(
+        message_id=message.message_id,
+        content=_write_content(message.content),
+        target=write_target(message.target),
+        annotation=message.annotation,
+        status=STATUS_TO_WIRE[message.status],
+        create_time=write_time(message.create_time),
+        end_time=None if message.end_time is None else write_time(message.end_time),
+    )
+
+
+def _write_content(content: Content) -> message_pb2.Content:
+    def web(options: Options) -> message_pb2.WebOptions:
+        return message_pb2.WebOptions(
+            title=options.title, payload=options.payload, icon_url=options.icon_url
+        )
+
+    return message_pb2.Content(
+        alert=content.alert,
+        url=content.url,
+        apple=message_pb2.AppleOptions(title=content.apple.title, payload=content.apple.payload),
+        android=message_pb2.AndroidOptions(
+            title=content.android.title, payload=content.android.payload
+        ),
+        chrome=web(content.chrome),
+        firefox=web(content.firefox),
+    )
+
+
+def write_time(moment: datetime) -> Timestamp:
+    written = Timestamp()
+    written.FromDatetime(moment.astimezone(UTC))
+    return written

@@ -1,0 +1,131 @@
+"""Which gateway rings a device: one object per application and credential, kept for a while."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.dispatch.domain.credentials import (
+    KIND_OF_PLATFORM,
+    ApnsCredential,
+    Credential,
+    FcmCredential,
+    GatewayKind,
+    WebPushCredential,
+)
+from services.dispatch.domain.messages import Message, Platform
+from services.dispatch.domain.parcels import Recipient
+from services.dispatch.domain.rooms import CredentialSource
+from services.dispatch.gateways.apns import Apns
+from services.dispatch.gateways.fcm import Fcm
+from services.dispatch.gateways.verdicts import Verdict
+from services.dispatch.gateways.webpush import WebPush
+from services.dispatch.wire import Answer, Request, Wire
+
+# A replaced credential is noticed within this time.
+FRESH_SECONDS = 10.0
+MAX_GATEWAYS = 2000
+
+
+class Gateway(Protocol):
+    """The questions that each gateway protocol answers about itself."""
+
+    name: str
+
+    def render(self, message: Message, platform: Platform) -> bytes:
+        """How the message looks: the part that all recipients of a platform share."""
+
+    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+        """How it is asked for one recipient.
+
+        Raises:
+            WireError: if what the request needs could not be fetched.
+            SubscriptionInvalid: if the address can never be sent to.
+        """
+
+    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
+        """What its answer means."""
+
+    async def renew(self) -> None:
+        """Forget the token that a Stale verdict was about."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayUrls:
+    """Where the gateways are; Web Push endpoints say so themselves."""
+
+    apns: str = "https://api.push.apple.com"
+    apns_sandbox: str = "https://api.sandbox.push.apple.com"
+    fcm: str = "https://fcm.googleapis.com"
+    # RFC 8292 §2.1: whom a push service may ask about our traffic.
+    web_push_contact: str = "mailto:webmaster@localhost"
+
+
+VENDORS = GatewayUrls()
+
+
+@dataclass(slots=True)
+class _Entry:
+    gateway: Gateway | None
+    version: int
+    read_time: float
+
+
+class GatewayPool:
+    """Gateways by application and kind, read anew from registry every few seconds."""
+
+    def __init__(
+        self,
+        source: CredentialSource,
+        urls: GatewayUrls,
+        wire: Wire,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._source = source
+        self._urls = urls
+        self._wire = wire
+        self._clock = clock
+        self._monotonic = monotonic
+        self._entries: OrderedDict[tuple[UUID, GatewayKind], _Entry] = OrderedDict()
+
+    async def get(self, app_id: UUID, platform: Platform) -> Gateway | None:
+        """The gateway of a platform; None if the application has not configured it.
+
+        Raises:
+            RoomUnavailable: if registry does not answer.
+        """
+        kind = KIND_OF_PLATFORM.get(platform)
+        if kind is None:
+            return None
+        entry = self._entries.get((app_id, kind))
+        if entry is None or self._monotonic() - entry.read_time > FRESH_SECONDS:
+            entry = await self._read(app_id, kind, entry)
+        return entry.gateway
+
+    async def _read(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:
+        credential = await self._source.credential(app_id, kind)
+        now = self._monotonic()
+        if credential is None:
+            entry = _Entry(None, 0, now)
+        elif known is not None and known.version == credential.version:
+            entry = _Entry(known.gateway, known.version, now)
+        else:
+            entry = _Entry(self._open(credential), credential.version, now)
+        self._entries[app_id, kind] = entry
+        self._entries.move_to_end((app_id, kind))
+        if len(self._entries) > MAX_GATEWAYS:
+            self._entries.popitem(last=False)
+        return entry
+
+    def _open(self, credential: Credential) -> Gateway:
+        match credential:
+            case ApnsCredential():
+                url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
+                return Apns(credential, url, self._clock)
+            case FcmCredential():
+                return Fcm(credential, self._urls.fcm, self._wire, self._clock)
+            case WebPushCredential():
+                return WebPush(credential, self._urls.web_push_contact, self._clock)

@@ -1,0 +1,160 @@
+"""The planner cuts targets into parcels, wakes what waited, and says when a message is finished."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.dispatch.bell import Bell, work
+from services.dispatch.domain.faults import RoomUnavailable
+from services.dispatch.domain.messages import Message, Status, TargetKind
+from services.dispatch.domain.parcels import Lane
+from services.dispatch.domain.rooms import Slicer, TargetRefused
+from services.dispatch.store import ledger, messages, parcels, plans, requests
+from services.dispatch.tracing import context_of
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("carillon.dispatch")
+
+LEASE = timedelta(seconds=30)
+POLL_SECONDS = 1.0
+WAKE_SECONDS = 0.25
+WAKE_LIMIT = 1000
+FINISH_LIMIT = 250
+KEEP_HOUSE_SECONDS = 3600.0
+DAYS_AHEAD = 7
+MAX_FAILURES = 8
+MAX_BACKOFF = timedelta(minutes=5)
+
+
+class Planner:
+    """Several may run: each message and each parcel is worked on by one at a time."""
+
+    def __init__(
+        self,
+        db: AsyncEngine,
+        slicer: Slicer,
+        clock: Callable[[], datetime],
+        *,
+        ring_parcels: Callable[[], None],
+        retention: timedelta,
+        workers: int = 4,
+    ) -> None:
+        self._db = db
+        self._slicer = slicer
+        self._clock = clock
+        self._ring_parcels = ring_parcels
+        self._retention = retention
+        self._workers = workers
+        self.plans_bell = Bell()
+        self.endings_bell = Bell()
+
+    async def run(self) -> None:
+        await self.keep_house()
+        quiet = Bell()
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._workers):
+                name = f"planner.{number}"
+                group.create_task(work(name, self.plan_next, self.plans_bell, POLL_SECONDS))
+            group.create_task(work("finisher", self.finish, self.endings_bell, POLL_SECONDS))
+            group.create_task(work("waker", self.wake, quiet, WAKE_SECONDS))
+            group.create_task(work("keeper", self.keep_house, Bell(), KEEP_HOUSE_SECONDS))
+
+    async def plan_next(self) -> bool:
+        """Cut one waiting message's target; False if none waits."""
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                plan = await plans.lease(tx, LEASE)
+            if plan is None:
+                return False
+            async with self._db.begin() as tx:
+                message = await messages.get(tx, plan.app_id, plan.message_id)
+                await messages.move(tx, plan.app_id, plan.message_id, Status.PROCESSING)
+        if message is None:
+            return True
+        with tracer.start_as_current_span(
+            "plan", context=context_of(message.trace_parent), kind=trace.SpanKind.CONSUMER
+        ) as span:
+            span.set_attribute("carillon.message_id", plan.message_id)
+            await self._plan(plan, message)
+        return True
+
+    async def _plan(self, plan: plans.Plan, message: Message) -> None:
+        try:
+            await self._cut(plan, message)
+        except RoomUnavailable as fault:
+            await self._put_off(plan, fault.reason)
+        except TargetRefused:
+            await self._fail(plan, "target refused")
+        except Exception as error:
+            log.exception("plan.failed", message_id=plan.message_id)
+            if plan.failures >= MAX_FAILURES:
+                await self._fail(plan, type(error).__name__)
+            else:
+                await self._put_off(plan, type(error).__name__)
+
+    async def _cut(self, plan: plans.Plan, message: Message) -> None:
+        explicit = message.target.kind in {TargetKind.DEVICES, TargetKind.USERS}
+        lane = Lane.EXPRESS if explicit else Lane.BULK
+        count = 0
+        async for cut in self._slicer.slice_target(plan.app_id, message.target, plan.resume_token):
+            async with self._db.begin() as tx:
+                if not await plans.go_on(tx, plan, cut.resume_token, LEASE):
+                    return  # another planner has it, or it was cancelled
+                await plans.add_parcels(tx, plan, lane, cut.slices, message.create_time)
+            count += len(cut.slices)
+            self._ring_parcels()
+        async with self._db.begin() as tx:
+            if await plans.end(tx, plan):
+                await messages.move(tx, plan.app_id, plan.message_id, Status.DISPATCHING)
+        self.endings_bell.ring()
+        log.info("message.planned", message_id=plan.message_id, parcels=count)
+
+    async def _put_off(self, plan: plans.Plan, reason: str) -> None:
+        wait = min(timedelta(seconds=2**plan.failures), MAX_BACKOFF)
+        async with self._db.begin() as tx:
+            await plans.put_off(tx, plan, wait)
+        log.warning("plan.put_off", message_id=plan.message_id, reason=reason, seconds=wait.seconds)
+
+    async def _fail(self, plan: plans.Plan, reason: str) -> None:
+        async with self._db.begin() as tx:
+            if await plans.end(tx, plan):
+                await messages.move(
+                    tx, plan.app_id, plan.message_id, Status.PROCESSING_FAILED, self._clock()
+                )
+        log.error("message.not_planned", message_id=plan.message_id, reason=reason)
+
+    async def finish(self) -> bool:
+        """End the messages whose last parcel is gone; whether there may be more."""
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                finished = await messages.finish(tx, self._clock(), FINISH_LIMIT)
+        for message_id, status in finished:
+            log.info("message.finished", message_id=message_id, status=status.name)
+        return len(finished) == FINISH_LIMIT
+
+    async def wake(self) -> bool:
+        """Make ready what was put off until now or lost its sender; whether there may be more."""
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                woken = await parcels.wake(tx, WAKE_LIMIT)
+        if woken:
+            self._ring_parcels()
+        return woken == WAKE_LIMIT
+
+    async def keep_house(self) -> bool:
+        """Open the ledger's coming days, drop those beyond retention, forget old request ids."""
+        now = self._clock()
+        today: date = now.date()
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                await ledger.open_days(tx, today - timedelta(days=1), DAYS_AHEAD + 1)
+                dropped = await ledger.drop_days(tx, today - self._retention)
+                await requests.forget_expired(tx, now)
+        if dropped:
+            log.info("ledger.dropped", days=dropped)
+        return False

@@ -1,0 +1,170 @@
+"""The recorder writes down what came of parcels: many parcels' outcomes in one transaction.
+
+At most `window` sends of this process are unrecorded at any time: that is what a crash can repeat.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.dispatch.domain.outcomes import DeadAddress, Result
+from services.dispatch.domain.parcels import LaterParcel, Parcel
+from services.dispatch.domain.segments import pack
+from services.dispatch.store import ledger, outbox, parcels
+from services.kit.database import is_outage
+
+log = structlog.get_logger()
+
+CHECKPOINT_SECONDS = 0.02
+OUTAGE_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is to be written about one parcel with the next checkpoint."""
+
+    parcel: Parcel
+    results: list[Result] = field(default_factory=list)
+    dead: list[DeadAddress] = field(default_factory=list)
+    later: Sequence[LaterParcel] = ()
+    ends: bool = False
+    released_for: timedelta | None = None
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_last(self) -> bool:
+        return self.ends or self.released_for is not None
+
+
+class Recorder:
+    """One per sender process."""
+
+    def __init__(
+        self,
+        db: AsyncEngine,
+        window: int,
+        *,
+        ring_endings: Callable[[], None],
+        ring_outbox: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._window = asyncio.Semaphore(window)
+        self._checkpoint_size = max(window // 2, 1)
+        self._ring_endings = ring_endings
+        self._ring_outbox = ring_outbox
+        self._pages: dict[tuple[int, int], _Page] = {}
+        self._count = 0
+        self._borrowed = 0
+        self._waiting = asyncio.Event()
+        self._urgent = asyncio.Event()
+
+    async def reserve(self) -> None:
+        """Wait for a place in the window: before each send."""
+        await self._window.acquire()
+
+    def give_back(self) -> None:
+        """Free a place whose send has no outcome to record, because it is put off."""
+        self._window.release()
+
+    def borrow(self) -> None:
+        """Count an outcome that needed no send: its writing frees a place that nobody took."""
+        self._borrowed += 1
+
+    def add(self, parcel: Parcel, result: Result, dead: DeadAddress | None = None) -> None:
+        """Note an outcome; its place is freed when it is written."""
+        page = self._page(parcel)
+        page.results.append(result)
+        if dead is not None:
+            page.dead.append(dead)
+        self._count += 1
+        self._waiting.set()
+        if self._count >= self._checkpoint_size:
+            self._urgent.set()
+
+    async def finish(self, parcel: Parcel, later: Sequence[LaterParcel]) -> None:
+        """Take a parcel off the queue, with what is put off of it; return when that is written."""
+        page = self._page(parcel)
+        page.later, page.ends = later, True
+        await self._write_soon(page)
+
+    async def release(self, parcel: Parcel, wait: timedelta) -> None:
+        """Give an unfinished parcel back to the queue; return when that is written."""
+        page = self._page(parcel)
+        page.released_for = wait
+        await self._write_soon(page)
+
+    async def run(self) -> None:
+        """Write checkpoints for ever: when half the window waits, when a parcel ends, or soon."""
+        while True:
+            await self._waiting.wait()
+            try:
+                async with asyncio.timeout(CHECKPOINT_SECONDS):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            # A result that is known is written, whoever wants to end this process.
+            await asyncio.shield(self._checkpoint())
+
+    async def _write_soon(self, page: _Page) -> None:
+        self._waiting.set()
+        self._urgent.set()
+        await page.written.wait()
+
+    def _page(self, parcel: Parcel) -> _Page:
+        return self._pages.setdefault(parcel.key, _Page(parcel))
+
+    async def _checkpoint(self) -> None:
+        pages, places = list(self._pages.values()), self._count - self._borrowed
+        self._pages, self._count, self._borrowed = {}, 0, 0
+        self._waiting.clear()
+        self._urgent.clear()
+        while not await self._try_write(pages):  # noqa: ASYNC110  nobody rings when it is back
+            await asyncio.sleep(OUTAGE_SECONDS)
+        for _ in range(places):
+            self._window.release()
+        for page in pages:
+            page.written.set()
+        if any(page.ends for page in pages):
+            self._ring_endings()
+        if any(page.dead for page in pages):
+            self._ring_outbox()
+
+    async def _try_write(self, pages: list[_Page]) -> bool:
+        """False while the database is away: the results are kept, and no place is freed."""
+        try:
+            with suppress_instrumentation():
+                async with self._db.begin() as tx:
+                    await _write(tx, pages)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("checkpoint.store_away", error=type(error).__name__)
+            return False
+        return True
+
+
+async def _write(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
+    held = await parcels.lock_held(tx, [page.parcel for page in pages])
+    ours = [page for page in pages if page.parcel.key in held]
+    if len(ours) < len(pages):
+        # Another sender has taken them and answers for them now.
+        log.warning("lease.lost", parcels=len(pages) - len(ours))
+    segments = [(page.parcel, part) for page in ours for part in pack(page.results)]
+    if segments:
+        await ledger.append(tx, segments)
+    dead = [report for page in ours for report in page.dead]
+    if dead:
+        await outbox.add(tx, dead)
+    for page in ours:
+        if page.later:
+            await parcels.put_off(tx, page.parcel, page.later)
+        if page.released_for is not None:
+            await parcels.release(tx, [page.parcel], page.released_for)
+    done = [page.parcel for page in ours if page.ends]
+    if done:
+        await parcels.delete(tx, done)

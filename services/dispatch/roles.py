@@ -1,0 +1,127 @@
+"""The roles of dispatch: what each of them opens. One process runs one of them, or all."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from carillon.dispatch.v1 import message_service_pb2, message_service_pb2_grpc
+from services.dispatch import store
+from services.dispatch.acceptance import Acceptance
+from services.dispatch.api.message_service import MessageServicer
+from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
+from services.dispatch.delivery import Desk
+from services.dispatch.domain.parcels import Lane
+from services.dispatch.gateways.limits import SizeLimits
+from services.dispatch.gateways.pool import GatewayPool
+from services.dispatch.planner import Planner
+from services.dispatch.receiving import Receiving
+from services.dispatch.recorder import Recorder
+from services.dispatch.reporter import Reporter
+from services.dispatch.sender import Sender
+from services.dispatch.settings import Settings
+from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.egress import EgressGuard
+from services.kit.client import open_channel
+from services.kit.database import Ringer, listening, open_engine
+from services.kit.process import House
+from services.kit.server import new_server, serve
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Premises:
+    """What the roles of one process share: settings, database, and the rooms they call."""
+
+    def __init__(self, house: House, settings: Settings) -> None:
+        self.house = house
+        self.settings = settings
+        self.db: AsyncEngine = open_engine(settings.database_url)
+        house.push_async_callback(self.db.dispose)
+        registry = open_channel(house, settings.registry_address)
+        targeting = open_channel(house, settings.targeting_address)
+        self.registry = RegistryRoom(registry, settings.room_timeout)
+        self.targeting = TargetingRoom(targeting, settings.room_timeout)
+
+    def ringer(self, channel: str) -> Callable[[], None]:
+        ringer = Ringer(self.db, channel)
+        self.house.push_async_callback(ringer.close)
+        return ringer.ring
+
+    async def listen(self, channel: str, ring: Callable[[], None]) -> None:
+        url = self.settings.database_url
+        await self.house.enter_async_context(listening(url, channel, ring))
+
+
+async def open_api(premises: Premises) -> int:
+    """Serve MessageService; return the port."""
+    acceptance = Acceptance(
+        premises.db,
+        now,
+        ring_plans=premises.ringer(store.PLANS),
+        ring_parcels=premises.ringer(store.PARCELS),
+    )
+    servicer = MessageServicer(
+        premises.db,
+        acceptance,
+        Receiving(premises.db, now),
+        Neighbours(premises.registry, premises.targeting),
+        SizeLimits(premises.settings.apple_payload_bytes),
+        now,
+    )
+    server = new_server("dispatch")
+    message_service_pb2_grpc.add_MessageServiceServicer_to_server(servicer, server)
+    name = message_service_pb2.DESCRIPTOR.services_by_name["MessageService"].full_name
+    return await serve(premises.house, server, premises.settings.listen, [name])
+
+
+async def open_planner(premises: Premises) -> None:
+    planner = Planner(
+        premises.db,
+        premises.targeting,
+        now,
+        ring_parcels=premises.ringer(store.PARCELS),
+        retention=timedelta(days=premises.settings.retention_days),
+    )
+    await premises.listen(store.PLANS, planner.plans_bell.ring)
+    await premises.listen(store.ENDINGS, planner.endings_bell.ring)
+    premises.house.keep_running("planner", planner.run())
+
+
+async def open_sender(premises: Premises) -> None:
+    settings = premises.settings
+    ca_file = Path(settings.gateway_ca_file) if settings.gateway_ca_file else None
+    wire = CurlWire(EgressGuard.allowing(settings.egress_allow), ca_file)
+    premises.house.push_async_callback(wire.close)
+    recorder = Recorder(
+        premises.db,
+        settings.sender_window,
+        ring_endings=premises.ringer(store.ENDINGS),
+        ring_outbox=premises.ringer(store.OUTBOX),
+    )
+    gateways = GatewayPool(premises.registry, settings.gateway_urls, wire, now, time.monotonic)
+    desk = Desk(
+        premises.db,
+        premises.targeting,
+        gateways,
+        wire,
+        recorder,
+        now,
+        time.monotonic,
+        timedelta(seconds=settings.patience_seconds),
+    )
+    slots = {Lane.EXPRESS: settings.express_slots, Lane.BULK: settings.bulk_slots}
+    sender = Sender(desk, slots=slots, lease_time=timedelta(seconds=settings.lease_seconds))
+    await premises.listen(store.PARCELS, sender.bell.ring)
+    premises.house.keep_running("sender", sender.run())
+    premises.house.push_async_callback(sender.drain)
+
+
+async def open_reporter(premises: Premises) -> None:
+    reporter = Reporter(premises.db, premises.registry)
+    await premises.listen(store.OUTBOX, reporter.bell.ring)
+    premises.house.keep_running("reporter", reporter.run())

@@ -1,0 +1,153 @@
+"""The sender leases parcels, delivers several at once, and keeps its leases alive."""
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from services.dispatch.bell import Bell, work
+from services.dispatch.delivery import Delivery, Desk, Lease, Prepared
+from services.dispatch.domain.faults import RoomUnavailable
+from services.dispatch.domain.parcels import Lane, Parcel
+from services.dispatch.store import messages, parcels
+from services.dispatch.tracing import context_of
+from services.kit.database import is_outage
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("carillon.dispatch")
+
+POLL_SECONDS = 1.0
+DRAIN_SECONDS = 20.0
+RELEASE_WAIT = timedelta(seconds=1)
+MAX_PREPARED = 256
+
+
+class Sender:
+    """One per process. Its slots bound how many parcels it delivers at once, by lane."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        slots: dict[Lane, int],
+        lease_time: timedelta,
+    ) -> None:
+        self._desk = desk
+        self._free = dict(slots)
+        self._lease_time = lease_time
+        self._held: dict[tuple[int, int], Lease] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
+        self._ending = asyncio.Event()
+        self.bell = Bell()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._desk.recorder.run())
+            group.create_task(work("sender", self._lease_more, self.bell, POLL_SECONDS))
+            quiet = Bell()
+            beat = self._lease_time.total_seconds() / 3
+            group.create_task(work("heartbeat", self._renew, quiet, beat))
+
+    async def drain(self) -> None:
+        """Start no more requests, wait for those under way, and give the rest back."""
+        self._ending.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _lease_more(self) -> bool:
+        """Fill the free slots; whether it may be worth to ask again at once."""
+        if self._ending.is_set() or not any(self._free.values()):
+            return False
+        deadline = self._desk.monotonic() + self._lease_time.total_seconds()
+        taken: list[Parcel] = []
+        with suppress_instrumentation():
+            async with self._desk.db.begin() as tx:
+                for lane, free in self._free.items():
+                    if free:
+                        taken += await parcels.lease(tx, lane, free, self._lease_time)
+        for parcel in taken:
+            self._start(Lease(parcel, deadline))
+        return bool(taken)
+
+    def _start(self, lease: Lease) -> None:
+        parcel = lease.parcel
+        self._free[parcel.lane] -= 1
+        self._held[parcel.key] = lease
+        task = asyncio.create_task(self._deliver(lease))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, lease: Lease) -> None:
+        """Deliver a parcel, or give it back; whatever happens, its slot is free again."""
+        parcel = lease.parcel
+        try:
+            if not await self._try_deliver(lease):
+                await self._desk.recorder.release(parcel, timedelta())
+        except RoomUnavailable as fault:
+            log.warning("parcel.room_away", message_id=parcel.message_id, error=fault.message)
+            await self._desk.recorder.release(parcel, RELEASE_WAIT)
+        except Exception:
+            # One parcel must not take the others with it.
+            log.exception("parcel.failed", message_id=parcel.message_id)
+            await self._desk.recorder.release(parcel, RELEASE_WAIT * 10)
+        finally:
+            del self._held[parcel.key]
+            self._free[parcel.lane] += 1
+            self.bell.ring()
+
+    async def _try_deliver(self, lease: Lease) -> bool:
+        parcel = lease.parcel
+        try:
+            prepared = await self._prepare(parcel)
+        except Exception as error:
+            if is_outage(error):
+                return False
+            raise
+        with tracer.start_as_current_span(
+            "parcel",
+            context=context_of(prepared.message.trace_parent),
+            kind=trace.SpanKind.CONSUMER,
+            attributes={
+                "carillon.message_id": parcel.message_id,
+                "carillon.parcel_id": parcel.parcel_id,
+                "carillon.lane": parcel.lane.name,
+                "carillon.attempt": parcel.attempt,
+            },
+        ):
+            return await Delivery(self._desk, lease, prepared, self._ending).run()
+
+    async def _prepare(self, parcel: Parcel) -> Prepared:
+        """The parcel's message, remembered for its other parcels; retries ask for its status."""
+        key = (parcel.app_id, parcel.message_id)
+        known = self._prepared.get(key)
+        if known is None or parcel.attempt:
+            with suppress_instrumentation():
+                async with self._desk.db.connect() as connection:
+                    message = await messages.get(connection, *key)
+            if message is None:
+                raise LookupError(f"parcel {parcel.parcel_id} has no message")
+            known = Prepared(message)
+            self._prepared[key] = known
+            if len(self._prepared) > MAX_PREPARED:
+                self._prepared.popitem(last=False)
+        return known
+
+    async def _renew(self) -> bool:
+        """Extend what we hold, and note what we have lost."""
+        held = list(self._held.values())
+        if held:
+            deadline = self._desk.monotonic() + self._lease_time.total_seconds()
+            with suppress_instrumentation():
+                async with self._desk.db.begin() as tx:
+                    ours = await parcels.renew(tx, [each.parcel for each in held], self._lease_time)
+            for lease in held:
+                lease.deadline = deadline
+                lease.lost = lease.parcel.key not in ours
+        return False

@@ -1,0 +1,63 @@
+"""Everything dispatch may be told from outside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.dispatch.gateways.pool import VENDORS, GatewayUrls
+from services.kit.settings import SettingInvalid
+
+APPLE_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One variable per field, in capitals. All four roles read the same."""
+
+    database_url: str
+    registry_address: str
+    targeting_address: str
+    listen: str = "127.0.0.1:50053"
+    log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""
+    # Seconds until another room must have answered.
+    room_timeout: float = 2.0
+    # Days until a message's outcomes are forgotten.
+    retention_days: int = 90
+    # The largest payload for Apple devices, in bytes; Apple's own limit is 4096.
+    apple_payload_bytes: int = 2048
+    # Sends of one process that a crash may repeat.
+    sender_window: int = 250
+    # Parcels that one sender delivers at once.
+    express_slots: int = 32
+    bulk_slots: int = 8
+    # Seconds until a parcel whose sender has vanished is taken by another.
+    lease_seconds: float = 30.0
+    # Seconds for which a notification that a gateway puts off is tried again.
+    patience_seconds: float = 3600.0
+    gateway_apns_url: str = VENDORS.apns
+    gateway_apns_sandbox_url: str = VENDORS.apns_sandbox
+    gateway_fcm_url: str = VENDORS.fcm
+    # Certificates to trust beside none: empty means the system's.
+    gateway_ca_file: str = ""
+    # RFC 8292: whom a push service may ask, as mailto: or https:.
+    web_push_contact: str = VENDORS.web_push_contact
+    # Hosts, addresses and networks that requests may reach beside the public internet.
+    egress_allow: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.apple_payload_bytes <= APPLE_BYTES_MAX:
+            raise SettingInvalid(
+                f"APPLE_PAYLOAD_BYTES must be 1 to {APPLE_BYTES_MAX}, "
+                f"not {self.apple_payload_bytes}."
+            )
+        if self.gateway_ca_file and not Path(self.gateway_ca_file).is_file():
+            raise SettingInvalid(f"GATEWAY_CA_FILE {self.gateway_ca_file!r} is no file.")
+
+    @property
+    def gateway_urls(self) -> GatewayUrls:
+        return GatewayUrls(
+            self.gateway_apns_url,
+            self.gateway_apns_sandbox_url,
+            self.gateway_fcm_url,
+            self.web_push_contact,
+        )

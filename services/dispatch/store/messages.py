@@ -1,0 +1,214 @@
+"""Messages: taken, read, moved along their statuses."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.dispatch.domain.messages import Content, Message, Platform, Status, Target
+from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
+from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
+
+COUNT_LIMIT = 100_000
+COLUMNS = (
+    messages.c.app_id,
+    messages.c.message_id,
+    messages.c.content,
+    messages.c.target,
+    messages.c.annotation,
+    messages.c.status,
+    messages.c.create_time,
+    messages.c.end_time,
+    messages.c.trace_parent,
+)
+places = sa.Sequence("places")
+
+
+async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
+    """Put new messages on record: a small target as its one parcel, others to be planned.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: if an id is taken.
+    """
+    await tx.execute(sa.insert(messages), [_to_row(each) for each in accepted])
+    small = [_to_parcel(each) for each in accepted if each.target.is_small]
+    if small:
+        await tx.execute(sa.insert(parcels).values(place=places.next_value()), small)
+    large = [
+        {"app_id": each.app_id, "message_id": each.message_id}
+        for each in accepted
+        if not each.target.is_small
+    ]
+    if large:
+        await tx.execute(sa.insert(plans), large)
+
+
+async def get(tx: AsyncConnection, app_id: UUID, message_id: str) -> Message | None:
+    found = await tx.execute(
+        sa.select(*COLUMNS).where(messages.c.app_id == app_id, messages.c.message_id == message_id)
+    )
+    row = found.one_or_none()
+    return _from_row(row) if row else None
+
+
+async def get_all(
+    tx: AsyncConnection, app_id: UUID, message_ids: Sequence[str]
+) -> dict[str, Message]:
+    found = await tx.execute(
+        sa.select(*COLUMNS).where(
+            messages.c.app_id == app_id, is_any(messages.c.message_id, message_ids)
+        )
+    )
+    return {row.message_id: _from_row(row) for row in found}
+
+
+async def newest(
+    tx: AsyncConnection, app_id: UUID, *, before: int | None, skip: int, limit: int
+) -> tuple[list[Message], int | None]:
+    """Messages newest first, and the position after which more may stand."""
+    query = sa.select(*COLUMNS, messages.c.number).where(
+        messages.c.app_id == app_id, messages.c.status != Status.CANCELLED
+    )
+    if before is not None:
+        query = query.where(messages.c.number < before)
+    rows = (
+        await tx.execute(query.order_by(messages.c.number.desc()).offset(skip).limit(limit + 1))
+    ).all()
+    position = rows[limit - 1].number if len(rows) > limit else None
+    return [_from_row(row) for row in rows[:limit]], position
+
+
+async def count(tx: AsyncConnection, app_id: UUID) -> int:
+    """How many there are; counting stops at 100000."""
+    some = (
+        sa.select(messages.c.number)
+        .where(messages.c.app_id == app_id, messages.c.status != Status.CANCELLED)
+        .limit(COUNT_LIMIT)
+        .subquery()
+    )
+    return int((await tx.execute(sa.select(sa.func.count()).select_from(some))).scalar_one())
+
+
+async def move(
+    tx: AsyncConnection, app_id: UUID, message_id: str, status: Status, now: datetime | None = None
+) -> bool:
+    """Move a message along; False if it stands there or further already. `now` ends it."""
+    moved = await tx.execute(
+        sa.update(messages)
+        .where(
+            messages.c.app_id == app_id,
+            messages.c.message_id == message_id,
+            messages.c.status < status,
+            messages.c.end_time.is_(None),
+        )
+        .values(status=status, end_time=now)
+    )
+    return moved.rowcount == 1
+
+
+async def cancel(tx: AsyncConnection, app_id: UUID, message_id: str, now: datetime) -> None:
+    """Withdraw a message for good: what nobody is sending right now is not sent any more."""
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.app_id == app_id, messages.c.message_id == message_id)
+        .values(status=Status.CANCELLED, end_time=sa.func.coalesce(messages.c.end_time, now))
+    )
+    await tx.execute(
+        sa.delete(plans).where(plans.c.app_id == app_id, plans.c.message_id == message_id)
+    )
+    await tx.execute(
+        sa.delete(parcels).where(
+            parcels.c.app_id == app_id,
+            parcels.c.message_id == message_id,
+            parcels.c.state != ParcelState.LEASED,
+        )
+    )
+
+
+async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[str, Status]]:
+    """End messages whose last parcel is gone, by what stands in the ledger about them."""
+    ended = (
+        sa.select(messages.c.app_id, messages.c.message_id, messages.c.create_time)
+        .where(
+            messages.c.status == Status.DISPATCHING,
+            ~sa.exists().where(
+                parcels.c.app_id == messages.c.app_id,
+                parcels.c.message_id == messages.c.message_id,
+            ),
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=messages)
+        .cte("ended")
+    )
+    verdict = _judge(ended)
+    finished = await tx.execute(
+        sa.update(messages)
+        .where(messages.c.app_id == ended.c.app_id, messages.c.message_id == ended.c.message_id)
+        .values(status=verdict, end_time=now)
+        .returning(messages.c.message_id, messages.c.status)
+    )
+    return [(row.message_id, Status(row.status)) for row in finished]
+
+
+def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
+    """DISPATCHED if anyone was sent to, else DISPATCHING_FAILED, or FAILED if nobody was meant."""
+    segments = (
+        sa.select(sa.literal(1))
+        .where(ledger.c.app_id == ended.c.app_id, ledger.c.message_id == ended.c.message_id)
+        .correlate(ended)
+    )
+    sent = segments.where(
+        sa.func.jsonb_path_exists(
+            ledger.c.kinds, sa.literal_column("'$[*] ? (@[0] == 2)'::jsonpath")
+        )
+    )
+    return sa.case(
+        (sent.exists(), int(Status.DISPATCHED)),
+        (segments.exists(), int(Status.DISPATCHING_FAILED)),
+        else_=int(Status.FAILED),
+    )
+
+
+def _to_row(message: Message) -> dict[str, Any]:
+    return {
+        "app_id": message.app_id,
+        "message_id": message.message_id,
+        "content": msgspec.to_builtins(message.content),
+        "target": msgspec.to_builtins(message.target),
+        "annotation": message.annotation,
+        "trace_parent": message.trace_parent,
+        "status": message.status,
+        "create_time": message.create_time,
+    }
+
+
+def _to_parcel(message: Message) -> dict[str, Any]:
+    return {
+        "app_id": message.app_id,
+        "message_id": message.message_id,
+        "lane": Lane.EXPRESS,
+        "platform": Platform.MIXED,
+        "after_uid": 0,
+        "through_uid": WHOLE_AXIS,
+        "attempt": 0,
+        "first_time": message.create_time,
+        "state": ParcelState.READY,
+    }
+
+
+def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Message:
+    return Message(
+        row.app_id,
+        row.message_id,
+        msgspec.convert(row.content, Content),
+        msgspec.convert(row.target, Target),
+        row.annotation,
+        Status(row.status),
+        row.create_time,
+        row.end_time,
+        row.trace_parent,
+    )

@@ -1,0 +1,122 @@
+"""Messages, the queue of parcels, the ledger, receipts and the outbox.
+
+`parcels` and `plans` are queues: small, updated often, emptied when done. `ledger` is append-only
+and partitioned by the message's day; `messages` and `requests` are not, because they are found
+without knowing the day.
+"""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+STATEMENTS = (
+    """
+    CREATE TABLE messages (
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL CHECK (length(message_id) = 8),
+        number bigint GENERATED ALWAYS AS IDENTITY,
+        content jsonb NOT NULL,
+        target jsonb NOT NULL,
+        annotation text NOT NULL,
+        trace_parent text NOT NULL,
+        status smallint NOT NULL CHECK (status BETWEEN 1 AND 8),
+        create_time timestamptz NOT NULL,
+        end_time timestamptz,
+        PRIMARY KEY (app_id, message_id)
+    ) WITH (fillfactor = 90)
+    """,
+    "CREATE INDEX messages_newest ON messages (app_id, number DESC)",
+    # What is under way: few rows, asked for by the planner whenever a parcel ends.
+    "CREATE INDEX messages_dispatching ON messages (app_id, message_id) WHERE status = 3",
+    """
+    CREATE TABLE plans (
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        resume_token text NOT NULL DEFAULT '',
+        failures integer NOT NULL DEFAULT 0,
+        due_time timestamptz NOT NULL DEFAULT now(),
+        epoch integer NOT NULL DEFAULT 0,
+        PRIMARY KEY (app_id, message_id)
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    # due_time is when a plan may be taken: a lease moves it ahead, a failure too.
+    "CREATE INDEX plans_due ON plans (due_time)",
+    """
+    CREATE TABLE parcels (
+        parcel_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        lane smallint NOT NULL CHECK (lane IN (1, 2)),
+        place bigint NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 0 AND 6),
+        after_uid bigint NOT NULL,
+        through_uid bigint NOT NULL CHECK (through_uid > after_uid),
+        uids bytea,
+        attempt smallint NOT NULL DEFAULT 0,
+        first_time timestamptz NOT NULL,
+        state smallint NOT NULL CHECK (state IN (1, 2, 3)),
+        due_time timestamptz NOT NULL DEFAULT now(),
+        epoch integer NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    # Leased and delayed rows stand outside: a lease never scans past them.
+    "CREATE INDEX parcels_ready ON parcels (lane, place, parcel_id) WHERE state = 1",
+    # due_time is when a lease runs out, or a delay ends.
+    "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3)",
+    "CREATE INDEX parcels_message ON parcels (app_id, message_id)",
+    "CREATE SEQUENCE places",
+    """
+    CREATE TABLE ledger (
+        day date NOT NULL,
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        segment_id bigint GENERATED ALWAYS AS IDENTITY,
+        parcel_id bigint NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        first_uid bigint NOT NULL,
+        last_uid bigint NOT NULL CHECK (last_uid >= first_uid),
+        uids bytea NOT NULL,
+        codes bytea NOT NULL,
+        kinds jsonb NOT NULL,
+        write_time timestamptz NOT NULL DEFAULT now()
+    ) PARTITION BY RANGE (day)
+    """,
+    "CREATE INDEX ledger_message ON ledger (app_id, message_id, first_uid, segment_id)",
+    """
+    CREATE TABLE receipts (
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        uid bigint NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        outcome smallint NOT NULL CHECK (outcome IN (3, 4)),
+        update_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, message_id, uid)
+    ) WITH (fillfactor = 80)
+    """,
+    """
+    CREATE TABLE dead_addresses (
+        report_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        uid bigint NOT NULL,
+        address_digest bytea NOT NULL CHECK (length(address_digest) = 32),
+        dead_time timestamptz NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    """
+    CREATE TABLE requests (
+        app_id uuid NOT NULL,
+        request_id text COLLATE "C" NOT NULL CHECK (length(request_id) BETWEEN 1 AND 128),
+        digest bytea NOT NULL CHECK (length(digest) = 32),
+        message_ids text[] NOT NULL,
+        expire_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, request_id)
+    )
+    """,
+    "CREATE INDEX requests_expired ON requests (expire_time)",
+)
+
+
+def upgrade() -> None:
+    for statement in STATEMENTS:
+        op.execute(statement)

@@ -1,0 +1,171 @@
+"""The queue: parcels leased by one sender at a time, put off, and deleted when done."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.dispatch.domain.messages import Platform
+from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelState, Slice
+from services.dispatch.domain.segments import pack_uids, unpack_uids
+from services.dispatch.store.tables import is_any, parcels
+
+RETURNED = (
+    parcels.c.parcel_id,
+    parcels.c.app_id,
+    parcels.c.message_id,
+    parcels.c.lane,
+    parcels.c.place,
+    parcels.c.platform,
+    parcels.c.after_uid,
+    parcels.c.through_uid,
+    parcels.c.uids,
+    parcels.c.attempt,
+    parcels.c.first_time,
+    parcels.c.epoch,
+)
+
+
+async def lease(tx: AsyncConnection, lane: Lane, limit: int, lease_time: timedelta) -> list[Parcel]:
+    """Take the foremost ready parcels of a lane, until `lease_time` from now by this clock."""
+    foremost = (
+        sa.select(parcels.c.parcel_id)
+        .where(parcels.c.lane == lane, parcels.c.state == ParcelState.READY)
+        .order_by(parcels.c.place, parcels.c.parcel_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("foremost")
+    )
+    taken = await tx.execute(
+        sa.update(parcels)
+        .where(parcels.c.parcel_id == foremost.c.parcel_id)
+        .values(
+            state=ParcelState.LEASED,
+            epoch=parcels.c.epoch + 1,
+            due_time=sa.func.now() + lease_time,
+        )
+        .returning(*RETURNED)
+    )
+    return sorted((_from_row(row) for row in taken), key=lambda parcel: parcel.place)
+
+
+async def renew(
+    tx: AsyncConnection, held: Sequence[Parcel], lease_time: timedelta
+) -> set[tuple[int, int]]:
+    """Extend leases; the keys of those that are still ours."""
+    renewed = await tx.execute(
+        sa.update(parcels)
+        .where(*_held(held))
+        .values(due_time=sa.func.now() + lease_time)
+        .returning(parcels.c.parcel_id, parcels.c.epoch)
+    )
+    return {(row.parcel_id, row.epoch) for row in renewed}
+
+
+async def lock_held(tx: AsyncConnection, held: Sequence[Parcel]) -> set[tuple[int, int]]:
+    """The keys of those still ours, locked: what is written about them now is written in time."""
+    locked = await tx.execute(
+        sa.select(parcels.c.parcel_id, parcels.c.epoch)
+        .where(*_held(held))
+        .order_by(parcels.c.parcel_id)
+        .with_for_update()
+    )
+    return {(row.parcel_id, row.epoch) for row in locked}
+
+
+async def release(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) -> None:
+    """Give parcels back, to be taken after `wait`; what they have on record stays."""
+    await tx.execute(
+        sa.update(parcels)
+        .where(*_held(held))
+        .values(state=ParcelState.DELAYED, due_time=sa.func.now() + wait)
+    )
+
+
+async def put_off(tx: AsyncConnection, origin: Parcel, later: Sequence[LaterParcel]) -> None:
+    """Write what remains of a parcel as parcels of their own, in its place of the order."""
+    await tx.execute(
+        sa.insert(parcels).values(
+            due_time=sa.func.now()
+            + sa.bindparam("wait_seconds", type_=sa.Float) * timedelta(seconds=1)
+        ),
+        [
+            {
+                "app_id": origin.app_id,
+                "message_id": origin.message_id,
+                "lane": origin.lane,
+                "place": origin.place,
+                "platform": each.slice.platform,
+                "after_uid": each.slice.after_uid,
+                "through_uid": each.slice.through_uid,
+                "uids": None if each.uids is None else pack_uids(each.uids),
+                "attempt": each.attempt,
+                "first_time": origin.first_time,
+                "state": ParcelState.DELAYED if each.wait_seconds else ParcelState.READY,
+                "wait_seconds": each.wait_seconds,
+            }
+            for each in later
+        ],
+    )
+
+
+async def delete(tx: AsyncConnection, done: Sequence[Parcel]) -> None:
+    await tx.execute(
+        sa.delete(parcels).where(is_any(parcels.c.parcel_id, [p.parcel_id for p in done]))
+    )
+
+
+async def wake(tx: AsyncConnection, limit: int) -> int:
+    """Make ready what was put off until now, and what its owner has lost; return how many."""
+    due = (
+        sa.select(parcels.c.parcel_id)
+        .where(
+            parcels.c.state.in_((ParcelState.LEASED, ParcelState.DELAYED)),
+            parcels.c.due_time <= sa.func.now(),
+        )
+        .order_by(parcels.c.due_time)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    woken = await tx.execute(
+        sa.update(parcels)
+        .where(parcels.c.parcel_id == due.c.parcel_id)
+        .values(state=ParcelState.READY)
+    )
+    return woken.rowcount
+
+
+def _held(held: Sequence[Parcel]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Exactly these leases: a parcel taken by another since has a higher epoch."""
+    lease_ = (
+        sa.func.unnest(
+            sa.cast([parcel.parcel_id for parcel in held], sa.ARRAY(sa.BigInteger)),
+            sa.cast([parcel.epoch for parcel in held], sa.ARRAY(sa.Integer)),
+        )
+        .table_valued("parcel_id", "epoch", name="lease")
+        .render_derived()
+    )
+    return (
+        sa.tuple_(parcels.c.parcel_id, parcels.c.epoch).in_(
+            sa.select(lease_.c.parcel_id, lease_.c.epoch)
+        ),
+        parcels.c.state == ParcelState.LEASED,
+    )
+
+
+def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Parcel:
+    return Parcel(
+        parcel_id=row.parcel_id,
+        app_id=row.app_id,
+        message_id=row.message_id,
+        lane=Lane(row.lane),
+        slice=Slice(Platform(row.platform), row.after_uid, row.through_uid),
+        uids=None if row.uids is None else tuple(unpack_uids(row.uids)),
+        attempt=row.attempt,
+        place=row.place,
+        first_time=row.first_time,
+        epoch=row.epoch,
+    )

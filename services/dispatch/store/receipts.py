@@ -1,0 +1,94 @@
+"""Receipts: the furthest each device says it came with a message."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.dispatch.domain.messages import Platform
+from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Receipt
+from services.dispatch.store.tables import is_any, messages, receipts
+
+
+async def record(
+    tx: AsyncConnection, reported: Sequence[Receipt], now: datetime
+) -> dict[tuple[UUID, str, int], Outcome]:
+    """Note receipts, never backwards; the furthest of each, without those of unknown messages.
+
+    `reported` names each (message, uid) once: a statement cannot touch a row twice.
+    """
+    report = (
+        sa.func.unnest(
+            sa.cast([r.app_id for r in reported], sa.ARRAY(sa.Uuid)),
+            sa.cast([r.message_id for r in reported], sa.ARRAY(sa.Text)),
+            sa.cast([r.uid for r in reported], sa.ARRAY(sa.BigInteger)),
+            sa.cast([r.platform for r in reported], sa.ARRAY(sa.SmallInteger)),
+            sa.cast([r.outcome for r in reported], sa.ARRAY(sa.SmallInteger)),
+        )
+        .table_valued("app_id", "message_id", "uid", "platform", "outcome", name="report")
+        .render_derived()
+    )
+    known = (
+        sa.select(
+            report.c.app_id,
+            report.c.message_id,
+            report.c.uid,
+            report.c.platform,
+            report.c.outcome,
+            sa.literal(now, sa.DateTime(timezone=True)),
+        )
+        .join(
+            messages,
+            (messages.c.app_id == report.c.app_id) & (messages.c.message_id == report.c.message_id),
+        )
+        .order_by(report.c.app_id, report.c.message_id, report.c.uid)
+    )
+    insert = pg.insert(receipts).from_select(
+        ["app_id", "message_id", "uid", "platform", "outcome", "update_time"], known
+    )
+    furthest = sa.func.greatest(receipts.c.outcome, insert.excluded.outcome)
+    noted = await tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["app_id", "message_id", "uid"],
+            set_={
+                "outcome": furthest,
+                "update_time": sa.case(
+                    (receipts.c.outcome < insert.excluded.outcome, insert.excluded.update_time),
+                    else_=receipts.c.update_time,
+                ),
+            },
+        ).returning(receipts.c.app_id, receipts.c.message_id, receipts.c.uid, receipts.c.outcome)
+    )
+    return {(row.app_id, row.message_id, row.uid): Outcome(row.outcome) for row in noted}
+
+
+async def find(
+    tx: AsyncConnection, app_id: UUID, message_id: str, uids: Sequence[int]
+) -> dict[int, tuple[Platform, Outcome, datetime]]:
+    found = await tx.execute(
+        sa.select(
+            receipts.c.uid, receipts.c.platform, receipts.c.outcome, receipts.c.update_time
+        ).where(
+            receipts.c.app_id == app_id,
+            receipts.c.message_id == message_id,
+            is_any(receipts.c.uid, uids),
+        )
+    )
+    return {
+        row.uid: (Platform(row.platform), Outcome(row.outcome), row.update_time) for row in found
+    }
+
+
+async def count(tx: AsyncConnection, app_id: UUID, message_id: str) -> list[OutcomeCount]:
+    found = await tx.execute(
+        sa.select(receipts.c.platform, receipts.c.outcome, sa.func.count().label("total"))
+        .where(receipts.c.app_id == app_id, receipts.c.message_id == message_id)
+        .group_by(receipts.c.platform, receipts.c.outcome)
+        .order_by(receipts.c.platform, receipts.c.outcome)
+    )
+    return [
+        OutcomeCount(Platform(row.platform), Outcome(row.outcome), "", row.total) for row in found
+    ]

@@ -1,0 +1,109 @@
+"""The tables as SQLAlchemy knows them; the migrations say why they are so."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+metadata = sa.MetaData()
+
+
+def is_any(column: sa.Column[Any], values: Sequence[object]) -> sa.ColumnElement[bool]:
+    """`column = ANY(array)`: one statement, prepared once, however many the values."""
+    array: sa.ColumnElement[Any] = sa.cast(list(values), sa.ARRAY(column.type))
+    return column == sa.any_(array)
+
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True)),
+    sa.Column("content", pg.JSONB, nullable=False),
+    sa.Column("target", pg.JSONB, nullable=False),
+    sa.Column("annotation", sa.Text, nullable=False),
+    sa.Column("trace_parent", sa.Text, nullable=False),
+    sa.Column("status", sa.SmallInteger, nullable=False),
+    sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("end_time", sa.DateTime(timezone=True)),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("resume_token", sa.Text, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("due_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+parcels = sa.Table(
+    "parcels",
+    metadata,
+    sa.Column("parcel_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("lane", sa.SmallInteger, nullable=False),
+    sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("platform", sa.SmallInteger, nullable=False),
+    sa.Column("after_uid", sa.BigInteger, nullable=False),
+    sa.Column("through_uid", sa.BigInteger, nullable=False),
+    sa.Column("uids", sa.LargeBinary),
+    sa.Column("attempt", sa.SmallInteger, nullable=False),
+    sa.Column("first_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("due_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("app_id", sa.Uuid, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("segment_id", sa.BigInteger, sa.Identity(always=True)),
+    sa.Column("parcel_id", sa.BigInteger, nullable=False),
+    sa.Column("platform", sa.SmallInteger, nullable=False),
+    sa.Column("first_uid", sa.BigInteger, nullable=False),
+    sa.Column("last_uid", sa.BigInteger, nullable=False),
+    sa.Column("uids", sa.LargeBinary, nullable=False),
+    sa.Column("codes", sa.LargeBinary, nullable=False),
+    sa.Column("kinds", pg.JSONB, nullable=False),
+    sa.Column("write_time", sa.DateTime(timezone=True), server_default=sa.func.now()),
+)
+
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("uid", sa.BigInteger, primary_key=True),
+    sa.Column("platform", sa.SmallInteger, nullable=False),
+    sa.Column("outcome", sa.SmallInteger, nullable=False),
+    sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+dead_addresses = sa.Table(
+    "dead_addresses",
+    metadata,
+    sa.Column("report_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid, nullable=False),
+    sa.Column("uid", sa.BigInteger, nullable=False),
+    sa.Column("address_digest", sa.LargeBinary, nullable=False),
+    sa.Column("dead_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("message_ids", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("expire_time", sa.DateTime(timezone=True), nullable=False),
+)
