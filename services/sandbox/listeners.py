@@ -1,6 +1,7 @@
 """Sockets, and a web server on one of them that leaves signals to its house."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -23,8 +24,8 @@ def bound(listen: Listen) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((listen.host, listen.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        place = f"{listen.host}:{listen.port}"
-        raise OSError(error.errno, f"Cannot listen on {place}: {error.strerror}.") from None
+        why = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"Cannot listen on {listen.host}:{listen.port}: {why}.") from None
     with listener:
         listener.setblocking(False)  # noqa: FBT003  the socket API
         yield listener
