@@ -11,4 +11,4 @@ def rows(alias: str, /, **columns: tuple[Any, list[Any]]) -> sa.TableValuedAlias
     typed: list[sa.ColumnClause[Any]] = [
         sa.column(title, kind) for title, (kind, _) in columns.items()
     ]
-    return sa.func.unnest(*arrays).table_valued(*typed, name=alias).render_derived()
+    return sa.func.unnest(*arrays).table_valued(*typed).render_derived(name=alias)

@@ -1,0 +1,1 @@
+"""What registry promises, asked and answered."""
