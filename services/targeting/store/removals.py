@@ -50,12 +50,12 @@ async def sweep(tx: AsyncConnection, removal: Removal, limit: int) -> int:
             opt_outs.c.app_id == removal.app_id,
             opt_outs.c.uid <= removal.through_uid,
         )
-    key = sa.tuple_(*table.primary_key.columns)
-    batch = sa.select(*table.primary_key.columns).where(*named).limit(limit)
-    # Materialized: the batch is found once, and each of its rows then by key.
-    statement = sa.delete(table).where(
-        key.in_(sa.select(*batch.cte("batch").prefix_with("MATERIALIZED").c))
-    )
+    key = table.primary_key.columns
+    # In the order of the key, so that what is swept already is not searched again; materialized,
+    # so that the batch is found once, and each of its rows then by key.
+    batch = sa.select(*key).where(*named).order_by(*key).limit(limit)
+    found = batch.cte("batch").prefix_with("MATERIALIZED")
+    statement = sa.delete(table).where(sa.tuple_(*key).in_(sa.select(*found.c)))
     return (await tx.execute(statement)).rowcount
 
 

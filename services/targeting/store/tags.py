@@ -124,7 +124,7 @@ async def ids_of(tx: AsyncConnection, app_id: UUID, names: Sequence[str]) -> dic
     statement = sa.select(tags.c.name, tags.c.tag_id).where(
         tags.c.app_id == app_id, tags.c.name == sa.any_(texts(names))
     )
-    return dict((await tx.execute(statement)).tuples().all())
+    return {row.name: row.tag_id for row in await tx.execute(statement)}
 
 
 async def ids_containing(tx: AsyncConnection, app_id: UUID, part: str, limit: int) -> list[int]:
