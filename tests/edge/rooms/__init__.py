@@ -1,0 +1,1 @@
+"""The neighbours of the edge in memory: servicers of the same protos that obey their rules."""

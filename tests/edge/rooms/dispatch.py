@@ -1,0 +1,154 @@
+"""Dispatch in memory: keeps what was said; a test writes what came of it."""
+
+from typing import Any
+
+from carillon.dispatch.v1 import message_service_pb2 as pb
+from carillon.dispatch.v1 import message_service_pb2_grpc as rpc
+from carillon.dispatch.v1.message_pb2 import Delivery, Message, MessageStatus, Outcome
+from services.kit.faults import Code, FieldInvalid
+from tests.edge.rooms.registry import Registry
+from tests.edge.rooms.rules import Mood, cut_page, fault, noon
+
+message_not_found = fault(Code.NOT_FOUND, "MESSAGE_NOT_FOUND")
+device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
+payload_too_large = fault(Code.INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE")
+target_unknown = fault(Code.NOT_FOUND, "TARGET_UNKNOWN")
+request_id_reused = fault(Code.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+
+APPLE_LIMIT = 2048
+MAX_ANNOTATION = 64 * 1024
+
+
+class Dispatch(Mood, rpc.MessageServiceServicer):
+    def __init__(self, registry: Registry) -> None:
+        super().__init__()
+        self.registry = registry
+        self.messages: dict[tuple[str, str], Message] = {}
+        self.deliveries: dict[tuple[str, str], list[Delivery]] = {}
+        self.answers: dict[tuple[str, str], tuple[bytes, Any]] = {}
+
+    def add_to(self, server: Any) -> None:
+        rpc.add_MessageServiceServicer_to_server(self, server)
+
+    async def SendMessage(self, request: Any, _context: Any) -> Any:
+        await self.meet("SendMessage")
+        self._check(request, request.app_id, "")
+
+        def accept() -> Any:
+            return pb.SendMessageResponse(message=self._accept(request.app_id, request.message))
+
+        return self._once(request, accept)
+
+    async def BatchSendMessages(self, request: Any, _context: Any) -> Any:
+        await self.meet("BatchSendMessages")
+        for i, one in enumerate(request.messages):
+            if one.app_id or one.request_id:
+                raise FieldInvalid(f"messages[{i}].app_id", "must be empty")
+            self._check(one, request.app_id, f"messages[{i}].")
+
+        def accept() -> Any:
+            accepted = [self._accept(request.app_id, one.message) for one in request.messages]
+            return pb.BatchSendMessagesResponse(messages=accepted)
+
+        return self._once(request, accept)
+
+    def _once(self, request: Any, accept: Any) -> Any:
+        if not request.request_id:
+            return accept()
+        key = (request.app_id, request.request_id)
+        asked = request.SerializeToString(deterministic=True)
+        if key not in self.answers:
+            self.answers[key] = (asked, accept())
+        if self.answers[key][0] != asked:
+            raise request_id_reused(request_id=request.request_id)
+        return self.answers[key][1]
+
+    def _check(self, request: Any, app_id: str, prefix: str) -> None:
+        message = request.message
+        if len(message.annotation.encode()) > MAX_ANNOTATION:
+            raise FieldInvalid(f"{prefix}message.annotation", "must be at most 65536 bytes")
+        if len(message.content.url) > 2048:
+            raise FieldInvalid(f"{prefix}message.content.url", "must be at most 2048 characters")
+        size = len(message.content.alert.encode())
+        if size > APPLE_LIMIT:
+            raise payload_too_large(platform="IOS", size=str(size), limit=str(APPLE_LIMIT))
+        known = self.registry.tenants[app_id].devices
+        unknown = set(message.target.device_ids.names) - set(known)
+        if request.validate_target and unknown:
+            raise target_unknown(names=",".join(sorted(unknown)))
+
+    def _accept(self, app_id: str, message: Message) -> Message:
+        accepted = Message()
+        accepted.CopyFrom(message)
+        accepted.message_id = f"Msg{len(self.messages):05d}"
+        accepted.status = MessageStatus.MESSAGE_STATUS_ACCEPTED
+        accepted.create_time.CopyFrom(noon())
+        self.messages[app_id, accepted.message_id] = accepted
+        return accepted
+
+    def _find(self, request: Any) -> Message:
+        key = (request.app_id, request.message_id)
+        if key not in self.messages:
+            raise message_not_found(message_id=request.message_id)
+        return self.messages[key]
+
+    async def GetMessage(self, request: Any, _context: Any) -> Any:
+        await self.meet("GetMessage")
+        return pb.GetMessageResponse(message=self._find(request))
+
+    async def ListMessages(self, request: Any, _context: Any) -> Any:
+        await self.meet("ListMessages")
+        found = [one for (app_id, _), one in self.messages.items() if app_id == request.app_id]
+        page, token = cut_page(request, found[::-1], [request.app_id])
+        return pb.ListMessagesResponse(messages=page, next_page_token=token, total_size=len(found))
+
+    async def GetMessageReport(self, request: Any, _context: Any) -> Any:
+        await self.meet("GetMessageReport")
+        self._find(request)
+        answer = pb.GetMessageReportResponse()
+        for one in self.deliveries.get((request.app_id, request.message_id), []):
+            answer.counts.add(
+                platform=one.platform, outcome=one.outcome, reason=one.reason, count=1
+            )
+        return answer
+
+    async def ListDeliveries(self, request: Any, _context: Any) -> Any:
+        await self.meet("ListDeliveries")
+        self._find(request)
+        if request.HasField("device_id"):
+            self._know_device(request)
+        found = [
+            one
+            for one in self.deliveries.get((request.app_id, request.message_id), [])
+            if (not request.HasField("device_id") or one.device_id == request.device_id)
+            and (not request.HasField("user_id") or one.user_id == request.user_id)
+        ]
+        page, token = cut_page(request, found, [request.app_id, request.message_id])
+        return pb.ListDeliveriesResponse(
+            deliveries=page, next_page_token=token, total_size=len(found)
+        )
+
+    async def ReportReceipt(self, request: Any, _context: Any) -> Any:
+        await self.meet("ReportReceipt")
+        self._find(request)
+        self._know_device(request)
+        if request.outcome not in {Outcome.OUTCOME_SEEN, Outcome.OUTCOME_OPEN}:
+            raise FieldInvalid("outcome", "must be SEEN or OPEN")
+        kept = self.deliveries.setdefault((request.app_id, request.message_id), [])
+        for one in kept:
+            if one.device_id == request.device_id:
+                if one.outcome != Outcome.OUTCOME_OPEN:
+                    one.outcome = request.outcome
+                return pb.ReportReceiptResponse(outcome=one.outcome)
+        kept.append(Delivery(device_id=request.device_id, outcome=request.outcome))
+        return pb.ReportReceiptResponse(outcome=request.outcome)
+
+    async def CancelMessage(self, request: Any, _context: Any) -> Any:
+        await self.meet("CancelMessage")
+        message = self._find(request)
+        message.status = MessageStatus.MESSAGE_STATUS_CANCELLED
+        return pb.CancelMessageResponse(message=message)
+
+    def _know_device(self, request: Any) -> None:
+        if request.device_id not in self.registry.tenants[request.app_id].devices:
+            raise device_not_found(device_id=request.device_id)

@@ -1,0 +1,282 @@
+"""Registry in memory."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from carillon.registry.v1 import application_service_pb2 as app_pb
+from carillon.registry.v1 import application_service_pb2_grpc as app_rpc
+from carillon.registry.v1 import device_service_pb2 as pb
+from carillon.registry.v1 import device_service_pb2_grpc as rpc
+from carillon.registry.v1 import gateway_service_pb2 as gateway_pb
+from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
+from carillon.registry.v1.application_pb2 import Application, CallerRole
+from carillon.registry.v1.device_pb2 import Device, DeviceState
+from carillon.registry.v1.gateway_pb2 import GatewayConfiguration
+from services.kit.faults import Code, FieldInvalid
+from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+
+application_not_found = fault(Code.NOT_FOUND, "APPLICATION_NOT_FOUND")
+application_exists = fault(Code.ALREADY_EXISTS, "APPLICATION_EXISTS")
+application_disabled = fault(Code.FAILED_PRECONDITION, "APPLICATION_DISABLED")
+credentials_invalid = fault(Code.UNAUTHENTICATED, "CREDENTIALS_INVALID")
+device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
+gateway_not_configured = fault(Code.NOT_FOUND, "GATEWAY_NOT_CONFIGURED")
+
+VAPID_POINT = b"\x04" + bytes(range(64))
+
+
+@dataclass
+class Tenant:
+    application: Application
+    app_secret: str
+    client_secret: str
+    devices: dict[str, Device] = field(default_factory=dict)
+    gateways: dict[int, GatewayConfiguration] = field(default_factory=dict)
+
+
+class Registry(Mood):
+    """What the three servicers share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenants: dict[str, Tenant] = {}
+        self.uids = 0
+
+    def tenant(self, app_id: str) -> Tenant:
+        if app_id not in self.tenants:
+            raise application_not_found(app_id=app_id)
+        return self.tenants[app_id]
+
+    def device(self, app_id: str, device_id: str) -> Device:
+        devices = self.tenant(app_id).devices
+        if device_id not in devices:
+            raise device_not_found(device_id=device_id)
+        return devices[device_id]
+
+    def add_to(self, server: Any) -> None:
+        app_rpc.add_ApplicationServiceServicer_to_server(Applications(self), server)
+        rpc.add_DeviceServiceServicer_to_server(Devices(self), server)
+        gateway_rpc.add_GatewayServiceServicer_to_server(Gateways(self), server)
+
+
+class Applications(app_rpc.ApplicationServiceServicer):
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def CreateApplication(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("CreateApplication")
+        check_text("display_name", request.display_name, 254, least=0)
+        app_id = request.app_id or str(uuid.uuid4())
+        if app_id in self._registry.tenants:
+            raise application_exists(app_id=app_id)
+        application = Application(
+            app_id=app_id,
+            display_name=request.display_name,
+            enabled=request.enabled if request.HasField("enabled") else True,
+            create_time=noon(),
+            update_time=noon(),
+        )
+        tenant = Tenant(application, f"app-{app_id}", f"client-{app_id}")
+        self._registry.tenants[app_id] = tenant
+        return app_pb.CreateApplicationResponse(
+            application=application,
+            app_secret=tenant.app_secret,
+            client_secret=tenant.client_secret,
+        )
+
+    async def GetApplication(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("GetApplication")
+        tenant = self._registry.tenant(request.app_id)
+        return app_pb.GetApplicationResponse(application=tenant.application)
+
+    async def ListApplications(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("ListApplications")
+        tenants = [self._registry.tenants[key] for key in sorted(self._registry.tenants)]
+        page, token = cut_page(request, tenants, ["apps"])
+        return app_pb.ListApplicationsResponse(
+            applications=[tenant.application for tenant in page], next_page_token=token
+        )
+
+    async def UpdateApplication(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("UpdateApplication")
+        application = self._registry.tenant(request.application.app_id).application
+        check_text("application.display_name", request.application.display_name, 254, least=0)
+        for path in request.update_mask.paths:
+            if path not in {"display_name", "enabled"}:
+                raise FieldInvalid("update_mask", "names what cannot be changed")
+            setattr(application, path, getattr(request.application, path))
+        return app_pb.UpdateApplicationResponse(application=application)
+
+    async def DeleteApplication(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("DeleteApplication")
+        self._registry.tenant(request.app_id)
+        del self._registry.tenants[request.app_id]
+        return app_pb.DeleteApplicationResponse()
+
+    async def AuthenticateCaller(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("AuthenticateCaller")
+        tenant = self._registry.tenant(request.app_id)
+        if not tenant.application.enabled:
+            raise application_disabled(app_id=request.app_id)
+        roles = []
+        if request.client_secret == tenant.client_secret:
+            roles.append(CallerRole.CALLER_ROLE_CLIENT)
+        if request.app_secret == tenant.app_secret:
+            roles.append(CallerRole.CALLER_ROLE_BACK_END)
+        if not roles:
+            raise credentials_invalid()
+        return app_pb.AuthenticateCallerResponse(roles=roles)
+
+
+class Devices(rpc.DeviceServiceServicer):
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def RegisterDevice(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("RegisterDevice")
+        devices = self._registry.tenant(request.app_id).devices
+        _check_device(request.device)
+        if not request.device.platform:
+            raise FieldInvalid("device.platform", "must be known")
+        known = devices.get(request.device.device_id)
+        device = Device()
+        device.CopyFrom(request.device)
+        if known and known.platform == device.platform:
+            device.uid = known.uid
+            if not device.variables:
+                device.variables.update(known.variables)
+        else:
+            self._registry.uids += 1
+            device.uid = self._registry.uids
+        device.state = DeviceState.DEVICE_STATE_ACTIVE
+        for name in ("address_time", "create_time", "update_time"):
+            getattr(device, name).CopyFrom(noon())
+        devices[device.device_id] = device
+        return pb.RegisterDeviceResponse(device=device)
+
+    async def GetDevice(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("GetDevice")
+        device = self._registry.device(request.app_id, request.device_id)
+        return pb.GetDeviceResponse(device=device)
+
+    async def UpdateDevice(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("UpdateDevice")
+        device = self._registry.device(request.app_id, request.device.device_id)
+        if device.state != DeviceState.DEVICE_STATE_ACTIVE:
+            raise device_not_found(device_id=request.device.device_id)
+        _check_device(request.device, partial=True)
+        for path in request.update_mask.paths:
+            match path:
+                case "variables":
+                    device.variables.clear()
+                    device.variables.update(request.device.variables)
+                case "platform":
+                    if request.device.platform != device.platform:
+                        raise FieldInvalid("device.platform", "cannot be changed")
+                case "address" | "user_id":
+                    setattr(device, path, getattr(request.device, path))
+                case _:
+                    raise FieldInvalid("update_mask", "names what cannot be changed")
+        return pb.UpdateDeviceResponse(device=device)
+
+    async def DeleteDevice(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("DeleteDevice")
+        self._registry.device(request.app_id, request.device_id)
+        del self._registry.tenants[request.app_id].devices[request.device_id]
+        return pb.DeleteDeviceResponse()
+
+    async def ListDevices(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("ListDevices")
+        found = [
+            device
+            for device in self._registry.tenant(request.app_id).devices.values()
+            if device.state != DeviceState.DEVICE_STATE_DEAD
+            and (not request.platforms or device.platform in request.platforms)
+            and (not request.HasField("user_id") or device.user_id == request.user_id)
+        ]
+        query = [request.app_id, list(request.platforms), request.user_id]
+        page, token = cut_page(request, found, query)
+        return pb.ListDevicesResponse(devices=page, next_page_token=token, total_size=len(found))
+
+    async def IdentifyDevices(self, request: Any, _context: Any) -> Any:
+        raise NotImplementedError  # the edge never asks
+
+    async def ReportDeadAddresses(self, request: Any, _context: Any) -> Any:
+        raise NotImplementedError  # the edge never asks
+
+
+def _check_device(device: Device, *, partial: bool = False) -> None:
+    check_text("device.device_id", device.device_id, 254)
+    check_text("device.user_id", device.user_id, 254, least=0)
+    check_text("device.user_agent", device.user_agent, 512, least=0)
+    if len(device.address.encode()) > 4096 or not (device.address or partial):
+        raise FieldInvalid("device.address", "must be 1 to 4096 bytes")
+    if len(device.variables) > 50:
+        raise FieldInvalid("device.variables", f"must be at most 50, not {len(device.variables)}")
+    for name, text in device.variables.items():
+        check_text("device.variables", name, 64)
+        check_text(f"device.variables.{name}", text, 1024, least=0)
+
+
+class Gateways(gateway_rpc.GatewayServiceServicer):
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def PutGatewayConfiguration(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("PutGatewayConfiguration")
+        gateways = self._registry.tenant(request.app_id).gateways
+        configuration = GatewayConfiguration()
+        configuration.CopyFrom(request.configuration)
+        kind = configuration.WhichOneof("settings")
+        if kind == "apns" and len(configuration.apns.key_id) != 10:
+            raise FieldInvalid("configuration.apns.key_id", "must be 10 characters")
+        if kind == "web_push" and "://" not in configuration.web_push.web_site_url:
+            raise FieldInvalid("configuration.web_push.web_site_url", "must be http(s)://host")
+        configuration.version = 1
+        gateways[configuration.kind] = configuration
+        return gateway_pb.PutGatewayConfigurationResponse(configuration=_blank(configuration))
+
+    async def GetGatewayConfiguration(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("GetGatewayConfiguration")
+        configuration = self._find(request)
+        return gateway_pb.GetGatewayConfigurationResponse(configuration=_blank(configuration))
+
+    async def ListGatewayConfigurations(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("ListGatewayConfigurations")
+        gateways = self._registry.tenant(request.app_id).gateways
+        return gateway_pb.ListGatewayConfigurationsResponse(
+            configurations=[_blank(gateways[kind]) for kind in sorted(gateways)]
+        )
+
+    async def DeleteGatewayConfiguration(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("DeleteGatewayConfiguration")
+        self._find(request)
+        del self._registry.tenants[request.app_id].gateways[request.kind]
+        return gateway_pb.DeleteGatewayConfigurationResponse()
+
+    async def GetVapidPublicKey(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("GetVapidPublicKey")
+        self._registry.tenant(request.app_id)
+        return gateway_pb.GetVapidPublicKeyResponse(public_key=VAPID_POINT)
+
+    async def GetGatewayCredential(self, request: Any, _context: Any) -> Any:
+        raise NotImplementedError  # the edge never asks
+
+    def _find(self, request: Any) -> GatewayConfiguration:
+        gateways = self._registry.tenant(request.app_id).gateways
+        if request.kind not in gateways:
+            raise gateway_not_configured(kind=str(request.kind))
+        return gateways[request.kind]
+
+
+def _blank(configuration: GatewayConfiguration) -> GatewayConfiguration:
+    """Without the members that are input only."""
+    shown = GatewayConfiguration()
+    shown.CopyFrom(configuration)
+    kind = shown.WhichOneof("settings")
+    if kind == "apns":
+        shown.apns.private_key = ""
+    elif kind == "fcm":
+        shown.fcm.service_account = ""
+    return shown

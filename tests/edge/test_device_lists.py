@@ -1,0 +1,90 @@
+"""Which devices does a back end's list hold?"""
+
+import pytest
+
+from carillon.registry.v1.device_pb2 import DeviceState
+from tests.edge.conftest import APP_ID, World
+
+
+async def fill(world: World) -> None:
+    await world.register(deviceId="a", platform="G", userId="ada")
+    await world.register(deviceId="b", platform="A", userId="ada")
+    await world.register(deviceId="c", platform="WEB_CHROME")
+    await world.create_tag("news")
+    for device_id in ("a", "b"):
+        await world.post("/subscriptions", {"deviceId": device_id, "tagName": "news"})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "abc"),
+        ("expand=true&unknown=1", "abc"),
+        ("userId=ada", "ab"),
+        ("userId=anonymous", "c"),
+        ("userId=nobody", ""),
+        ("filter=platform==A", "b"),
+        ("filter=platform==A,web_chrome", "bc"),
+        ("filter=platform==A&filter=platform==A,G", "b"),
+        ("filter=platform==A&filter=platform==G", ""),
+        ("tagName=news", "ab"),
+        ("tagName=news&filter=platform==G", "a"),
+        ("tagName=none", ""),
+        ("size=2", "ab"),
+        ("size=2&offset=2", "c"),
+        ("size=100000", "abc"),
+    ],
+)
+async def test_the_ones_that_the_query_means(world: World, query: str, expected: str) -> None:
+    await fill(world)
+
+    answer = await world.call("GET", f"/devices?{query}")
+
+    assert answer.status_code == 200
+    assert "".join(device["deviceId"] for device in answer.json()["devices"]) == expected
+    assert answer.json()["pageInfo"]["count"] == len(expected)
+
+
+async def test_only_dead_ones_are_left_out_of_a_tag(world: World) -> None:
+    await fill(world)
+    devices = world.registry.tenants[APP_ID].devices
+    devices["a"].state = DeviceState.DEVICE_STATE_DEAD
+    devices["b"].state = DeviceState.DEVICE_STATE_QUARANTINED
+
+    answer = await world.call("GET", "/devices?tagName=news")
+
+    assert [device["deviceId"] for device in answer.json()["devices"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "word"),
+    [
+        ("size=0", "FPWSE1080E", "size"),
+        ("size=-1", "FPWSE1080E", "size"),
+        ("size=many", "FPWSE1080E", "size"),
+        ("size=" + "9" * 5000, "FPWSE1080E", "size"),
+        ("offset=-1", "FPWSE1079E", "offset"),
+        ("offset=x", "FPWSE1079E", "offset"),
+        ("offset=10001", "FPWSE1079E", "pageInfo.next"),
+        ("cursor=forged", "FPWSE0005E", "cursor"),
+        ("filter=platform=@A", "FPWSE0005E", "filter"),
+        ("filter=platform==X", "FPWSE0005E", "filter"),
+        ("filter=platform==", "FPWSE0005E", "filter"),
+        ("filter=userId==ada", "FPWSE0005E", "filter"),
+        ("filter=nonsense", "FPWSE0005E", "filter"),
+        ("userId=%00", "FPWSE0005E", "userId"),
+    ],
+)
+async def test_a_wrong_query_is_refused_by_name(
+    world: World, query: str, code: str, word: str
+) -> None:
+    answer = await world.call("GET", f"/devices?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert word in answer.json()["message"]
+
+
+async def test_none_to_a_client(world: World) -> None:
+    answer = await world.call("GET", "/devices", headers=world.client)
+
+    assert answer.status_code == 401
