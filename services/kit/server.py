@@ -1,7 +1,7 @@
 """How a room serves gRPC: faults become rich statuses; at the end health turns and calls drain."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 import grpc
@@ -30,12 +30,15 @@ OPTIONS = (
 Behaviour = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 
 
-def new_server(room: str) -> grpc.aio.Server:
-    """A server that traces calls and turns the faults of `room` into statuses."""
+def new_server(room: str, *, quiet: Collection[str] = ()) -> grpc.aio.Server:
+    """A server that traces calls and turns the faults of `room` into statuses.
+
+    Calls of the methods in `quiet` (polls) are not logged when they go well.
+    """
     untraced = filters.negate(filters.health_check())
     tracing = aio_server_interceptor(filter_=untraced)  # type: ignore[no-untyped-call]  # theirs
     return grpc.aio.server(
-        interceptors=[tracing, FaultInterceptor(f"{room}.carillon")], options=OPTIONS
+        interceptors=[tracing, FaultInterceptor(f"{room}.carillon", quiet)], options=OPTIONS
     )
 
 
@@ -76,8 +79,9 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
     else is a bug: logged with its trace, shown as a bare INTERNAL.
     """
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, domain: str, quiet: Collection[str] = ()) -> None:
         self._domain = domain
+        self._quiet = frozenset(quiet)
         self._seconds = metrics.get_meter("carillon.kit").create_histogram(
             "rpc.server.call.duration", unit="s", description="Time to answer a call."
         )
@@ -144,6 +148,8 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
         self._seconds.record(
             seconds, {"rpc.method": method.lstrip("/"), "rpc.response.status_code": code}
         )
+        if code == "OK" and method in self._quiet:
+            return
         log.info("rpc", method=method, code=code, reason=reason, ms=round(seconds * 1000, 2))
 
 

@@ -80,7 +80,7 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level)
-    for noisy in ("alembic", "httpx", "httpcore", "hpack", "asyncio"):
+    for noisy in ("alembic", "hpack", "httpcore", "httpx", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

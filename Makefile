@@ -1,0 +1,79 @@
+# Everything a developer runs. `make` prints this help.
+SHELL := /bin/sh
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+PYTHON := .venv/bin/python
+BUF := node_modules/.bin/buf
+PROTOS = $(shell cd protos && find . -name '*.proto' | sed 's|^\./||' | sort)
+SERVICES = $(filter %_service.proto,$(PROTOS))
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-registration clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## Install what the lock file says into .venv
+
+run: .venv/.installed ## Run the whole house with the sandbox, until Ctrl-C
+	@exec $(PYTHON) -m dev.run
+
+test: .venv/.installed ## Run all tests
+	@$(PYTHON) -m pytest -n 2 $(TESTS)
+
+check: .venv/.installed node_modules/.installed ## Hold the line: generated code, lints, types, arrows
+	@$(MAKE) --no-print-directory gen OUT=.carillon/gen
+	@diff -r -x __pycache__ .carillon/gen/carillon gen/carillon || \
+	  { echo "Generated code is stale: run make gen."; exit 1; }
+	@$(BUF) lint
+	@$(BUF) format --diff --exit-code
+	@$(PYTHON) -m ruff check --quiet
+	@$(PYTHON) -m ruff format --check --quiet
+	@$(PYTHON) -m mypy
+	@PYTHONPATH=gen .venv/bin/lint-imports --no-logo
+
+gen: OUT ?= gen
+gen: .venv/.installed ## Generate code from the protos
+	@rm -rf $(OUT)/carillon && mkdir -p $(OUT)
+	@$(PYTHON) -m grpc_tools.protoc -I protos --python_out=$(OUT) --mypy_out=quiet:$(OUT) \
+	  --plugin=protoc-gen-mypy=.venv/bin/protoc-gen-mypy $(PROTOS)
+	@$(PYTHON) -m grpc_tools.protoc -I protos --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) \
+	  --plugin=protoc-gen-mypy_grpc=.venv/bin/protoc-gen-mypy_grpc $(SERVICES)
+
+fmt: .venv/.installed node_modules/.installed ## Format protos and Python, mend what can be mended
+	@$(BUF) format -w
+	@$(PYTHON) -m ruff check --quiet --fix-only .
+	@$(PYTHON) -m ruff format --quiet .
+
+migrate: .venv/.installed ## Migrate the databases that *_DATABASE_URL name
+	@DATABASE_URL="$$REGISTRY_DATABASE_URL" $(PYTHON) -m services.registry migrate
+	@DATABASE_URL="$$TARGETING_DATABASE_URL" $(PYTHON) -m services.targeting migrate
+	@DATABASE_URL="$$DISPATCH_DATABASE_URL" $(PYTHON) -m services.dispatch migrate
+
+bench: bench-latency bench-registration ## Run all benchmarks against a house of their own
+
+bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over 500 single sends
+	@$(PYTHON) -m bench.latency
+
+bench-registration: .venv/.installed ## Registrations a second over REST, and who spends the CPU
+	@$(PYTHON) -m bench.registration
+
+clean: ## Remove what make has made, but not .carillon
+	rm -rf .venv .tools node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/.installed: pyproject.toml uv.lock $(UV)
+	@$(UV) sync --locked --quiet
+	@touch $@
+
+$(UV):
+	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed: no python3 found."; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: $$(python3 --version) found."; exit 1; }
+	@python3 -m venv .tools || { echo "Python's venv module is needed (Debian: python3-venv)."; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 with npm is needed: no npm found."; exit 1; }
+	@npm ci --silent --no-fund --no-audit
+	@touch $@

@@ -1,0 +1,99 @@
+"""The ACME Bank demo application: made over REST like any other, its platforms in the sandbox."""
+
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from dev.keys import write_private
+from dev.processes import NotStarted
+
+NAME = "ACME Bank"
+WEB_SITE = "https://acme-bank.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What its owner was shown once; the state folder keeps it for the next start."""
+
+    app_id: str
+    app_secret: str
+    client_secret: str
+
+
+def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
+    """The demo application of this house, created and configured if it has none yet.
+
+    Raises:
+        NotStarted: if the house refuses a step.
+    """
+    file = folder / "demo.json"
+    with httpx.Client(base_url=f"{edge}/imfpush/v1", trust_env=False, timeout=10) as client:
+        demo = msgspec.json.decode(file.read_bytes(), type=Demo) if file.exists() else None
+        if demo is None or not _knows(client, demo, operator_key):
+            demo = _create(client, operator_key)
+            write_private(file, msgspec.json.format(msgspec.json.encode(asdict(demo))))
+        # Every time: the sandbox may have moved to another port, or made itself new keys.
+        _configure(client, demo, _ask_credentials(sandbox))
+    return demo
+
+
+def _knows(client: httpx.Client, demo: Demo, operator_key: str) -> bool:
+    headers = {"Authorization": f"Bearer {operator_key}"}
+    return client.get(f"/apps/{demo.app_id}", headers=headers).is_success
+
+
+def _create(client: httpx.Client, operator_key: str) -> Demo:
+    answer = client.post(
+        "/apps", json={"name": NAME}, headers={"Authorization": f"Bearer {operator_key}"}
+    )
+    document = _expect(answer)
+    return Demo(document["appGuid"], document["appSecret"], document["clientSecret"])
+
+
+def _ask_credentials(sandbox: str) -> dict[str, Any]:
+    credentials: dict[str, Any] = _expect(httpx.get(f"{sandbox}/api/credentials", trust_env=False))
+    return credentials
+
+
+def _configure(client: httpx.Client, demo: Demo, credentials: dict[str, Any]) -> None:
+    settings = f"/apps/{demo.app_id}/settings"
+    headers = {"appSecret": demo.app_secret}
+    apns, fcm = credentials["apns"], credentials["fcm"]
+    fcm_conf = {"senderId": fcm["senderId"], "serviceAccount": fcm["serviceAccount"]}
+    _expect(client.put(f"{settings}/gcmConf", json=fcm_conf, headers=headers))
+    _expect(
+        client.put(
+            f"{settings}/apnsConf",
+            data={
+                "keyId": apns["keyId"],
+                "teamId": apns["teamId"],
+                "bundleId": apns["bundleId"],
+                "isSandBox": "true",
+            },
+            files={"certificate": ("AuthKey.p8", apns["key"].encode())},
+            headers=headers,
+        )
+    )
+    chrome = {"webSiteUrl": WEB_SITE, "apiKey": ""}
+    _expect(client.put(f"{settings}/chromeWebConf", json=chrome, headers=headers))
+    firefox = {"webSiteUrl": WEB_SITE}
+    _expect(client.put(f"{settings}/firefoxWebConf", json=firefox, headers=headers))
+
+
+def _expect(answer: httpx.Response) -> Any:  # noqa: ANN401  JSON
+    if not answer.is_success:
+        raise NotStarted(
+            f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: "
+            f"{answer.text[:200]}"
+        )
+    return answer.json()
+
+
+def write_dev_env(file: Path, variables: dict[str, str]) -> None:
+    """Write shell assignments by one rename: whoever finds the file finds it whole."""
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    write_private(file, lines.encode())

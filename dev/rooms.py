@@ -1,0 +1,120 @@
+"""Which processes a development house consists of, and what each is told."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dev.keys import Keys
+from dev.settings import Databases, Ports, from_environment
+
+LOOPBACK = "127.0.0.1"
+# Where the senders of a development house may go beside the public internet.
+EGRESS = "127.0.0.0/8,::1/128,localhost"
+GATEWAY_WORDS = (
+    "GATEWAY_APNS_URL",
+    "GATEWAY_APNS_SANDBOX_URL",
+    "GATEWAY_FCM_URL",
+    "GATEWAY_CA_FILE",
+    "EGRESS_ALLOW",
+)
+EVERYWHERE = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A process of its own. `grpc` and `http` say how to ask whether it answers."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(repr=False)
+    grpc: str = ""
+    http: str = ""
+
+
+def describe(ports: Ports, databases: Databases, keys: Keys, state: Path) -> list[Room]:
+    """The rooms in the order in which they start; they end in reverse."""
+    registry, targeting, dispatch = (
+        f"{LOOPBACK}:{port}"
+        for port in (ports.registry_port, ports.targeting_port, ports.dispatch_port)
+    )
+    dispatching = {
+        "DATABASE_URL": databases.dispatch_database_url,
+        "REGISTRY_ADDRESS": registry,
+        "TARGETING_ADDRESS": targeting,
+        "LISTEN": dispatch,
+        **_gateways(ports, state),
+    }
+    return [
+        _room(
+            "sandbox", _sandbox(ports, state), http=f"http://{LOOPBACK}:{ports.sandbox_port}/health"
+        ),
+        _room("registry", _registry(registry, databases, keys), grpc=registry),
+        _room("targeting", _targeting(targeting, registry, databases), grpc=targeting),
+        _room("dispatch-planner", dispatching),
+        _room("dispatch-reporter", dispatching),
+        _room("dispatch-sender", dispatching),
+        _room("dispatch-api", dispatching, grpc=dispatch),
+        _room(
+            "edge",
+            _edge(ports, keys, registry, targeting, dispatch),
+            http=f"http://{LOOPBACK}:{ports.edge_port}/imfpush/v1/health/status",
+        ),
+    ]
+
+
+def _room(name: str, environment: dict[str, str], *, grpc: str = "", http: str = "") -> Room:
+    room, _, role = name.partition("-")
+    command = (sys.executable, "-m", f"services.{room}", *([role] if role else []))
+    inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "TZ"}}
+    told = {**inherited, "PYTHONUNBUFFERED": "1", **environment, **from_environment(*EVERYWHERE)}
+    return Room(name, command, told, grpc, http)
+
+
+def _sandbox(ports: Ports, state: Path) -> dict[str, str]:
+    return {
+        "SANDBOX_LISTEN": f"{LOOPBACK}:{ports.sandbox_port}",
+        "SANDBOX_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.sandbox_gateway_port}",
+        "SANDBOX_STATE": str(state / "sandbox"),
+    }
+
+
+def _registry(listen: str, databases: Databases, keys: Keys) -> dict[str, str]:
+    return {
+        "DATABASE_URL": databases.registry_database_url,
+        "LISTEN": listen,
+        "SECRET_PEPPER": keys.secret_pepper,
+        "ENCRYPTION_KEYS": keys.encryption_key,
+    }
+
+
+def _targeting(listen: str, registry: str, databases: Databases) -> dict[str, str]:
+    return {
+        "DATABASE_URL": databases.targeting_database_url,
+        "LISTEN": listen,
+        "REGISTRY_ADDRESS": registry,
+    }
+
+
+def _gateways(ports: Ports, state: Path) -> dict[str, str]:
+    """The sandbox stands for every gateway, unless the environment names others."""
+    sandbox = f"https://localhost:{ports.sandbox_gateway_port}"
+    return {
+        "GATEWAY_APNS_URL": sandbox,
+        "GATEWAY_APNS_SANDBOX_URL": sandbox,
+        "GATEWAY_FCM_URL": sandbox,
+        "GATEWAY_CA_FILE": str(state / "sandbox" / "ca.pem"),
+        "EGRESS_ALLOW": EGRESS,
+        **from_environment(*GATEWAY_WORDS),
+    }
+
+
+def _edge(ports: Ports, keys: Keys, registry: str, targeting: str, dispatch: str) -> dict[str, str]:
+    return {
+        "LISTEN": f"{LOOPBACK}:{ports.edge_port}",
+        "PUBLIC_URL": f"http://{LOOPBACK}:{ports.edge_port}",
+        "OPERATOR_KEY": keys.operator_key,
+        "REGISTRY_ADDRESS": registry,
+        "TARGETING_ADDRESS": targeting,
+        "DISPATCH_ADDRESS": dispatch,
+    }
