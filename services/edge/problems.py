@@ -149,9 +149,8 @@ def _message_missing(fault: RemoteFault) -> Problem:
 def _payload_too_large(fault: RemoteFault) -> Problem:
     size, limit = fault.facts.get("size", "?"), fault.facts.get("limit", "?")
     platform = read_platform_name(fault.facts.get("platform", ""))
-    return invalid(
-        "message", f"is too large for platform {platform}: {size} bytes of at most {limit}"
-    )
+    field = to_rest_name(fault.violations[0][0]) if fault.violations else "message"
+    return invalid(field, f"is too large for platform {platform}: {size} bytes of at most {limit}")
 
 
 def _target_unknown(fault: RemoteFault) -> Problem:

@@ -78,7 +78,7 @@ async def house() -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def settings() -> Settings:
+async def edge_settings() -> Settings:
     return Settings(operator_key=OPERATOR_KEY, public_url=PUBLIC, room_timeout=5.0)
 
 
@@ -91,12 +91,12 @@ async def start(house: House, name: str, room: Registry | Targeting | Dispatch) 
 
 
 @pytest.fixture
-async def world(house: House, settings: Settings) -> AsyncIterator[World]:
+async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
     registry = Registry()
     targeting = Targeting(registry)
     dispatch = Dispatch(registry)
     settings = replace(
-        settings,
+        edge_settings,
         registry_address=await start(house, "registry", registry),
         targeting_address=await start(house, "targeting", targeting),
         dispatch_address=await start(house, "dispatch", dispatch),

@@ -1,0 +1,289 @@
+"""What does a back end get when it sends, and what is dispatch asked?"""
+
+from typing import Any
+
+import pytest
+
+from carillon.dispatch.v1.message_pb2 import Message
+from carillon.type.v1.platform_pb2 import Platform
+from tests.edge.conftest import APP_ID, PUBLIC, World
+
+HELLO = {"message": {"alert": "Hello"}}
+
+
+def sent(world: World) -> Message:
+    """The one message that dispatch took."""
+    (message,) = world.dispatch.messages.values()
+    return message
+
+
+async def refuse(world: World, body: Any, field: str, *words: str) -> None:
+    answer = await world.post("/messages", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E"), answer.text
+    assert f"'{field}'" in answer.json()["message"]
+    assert all(word in answer.json()["message"] for word in words)
+    assert not world.dispatch.messages
+
+
+async def test_the_answer_is_202_and_echoes_what_was_sent(world: World) -> None:
+    body = {
+        "message": {"alert": "Hello", "url": "https://acme.example", "extra": 1},
+        "settings": {"gcm": {"lights": {"ledOffMs": "500"}}, "chromeWeb": {"payload": "{}"}},
+        "target": {"platforms": ["G"]},
+        "validate": "false",
+    }
+
+    answer = await world.post("/messages", body)
+
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "messageId": "Msg00000",
+        "message": {"alert": "Hello", "url": "https://acme.example"} | body,
+    }
+
+
+async def test_what_was_absent_stays_absent_in_the_echo(world: World) -> None:
+    answer = await world.post("/messages", HELLO)
+
+    assert answer.json()["message"] == {"alert": "Hello"} | HELLO
+
+
+async def test_numbers_keep_their_spelling_in_the_echo(world: World) -> None:
+    body = b'{"message":{"alert":"Hi"},"settings":{"apns":{"payload":{"rate":1.10}}}}'
+
+    answer = await world.call("POST", "/messages", content=body)
+
+    assert b'{"rate":1.10}' in answer.content
+
+
+async def test_dispatch_is_asked_for_what_it_delivers(world: World) -> None:
+    await world.send(
+        message={"alert": "Hello", "url": "https://acme.example"},
+        settings={
+            "apns": {"title": "For iOS", "payload": {"a": 1}},
+            "gcm": {"androidTitle": "For Android", "payload": '{"b":2}'},
+            "chromeWeb": {"title": "For Chrome", "iconUrl": "/icon.png", "payload": "plain"},
+            "firefoxWeb": {"title": "For Firefox", "payload": [1, 2]},
+        },
+    )
+
+    content = sent(world).content
+    assert (content.alert, content.url) == ("Hello", "https://acme.example")
+    assert (content.apple.title, content.apple.payload) == ("For iOS", '{"a":1}')
+    assert (content.android.title, content.android.payload) == ("For Android", '{"b":2}')
+    assert (content.chrome.title, content.chrome.payload) == ("For Chrome", '"plain"')
+    assert (content.chrome.icon_url, content.firefox.payload) == ("/icon.png", "[1,2]")
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "names"),
+    [
+        (None, "everyone", None),
+        ({}, "everyone", None),
+        ({"tagNames": [], "userIds": None}, "everyone", None),
+        ({"tagNames": ["news", "Push.ALL"]}, "everyone", None),
+        ({"tagNames": ["news", "news", "rates"]}, "tag_names", ["news", "rates"]),
+        ({"userIds": ["ada"], "tagNames": []}, "user_ids", ["ada"]),
+        ({"deviceIds": ["phone"], "unknown": 1}, "device_ids", ["phone"]),
+        ({"deviceIds": [str(i) for i in range(1000)]}, "device_ids", None),
+    ],
+)
+async def test_a_target_of_one_kind_is_understood(
+    world: World, target: Any, kind: str, names: list[str] | None
+) -> None:
+    await world.send(target=target)
+
+    asked = sent(world).target
+    assert asked.WhichOneof("kind") == kind
+    assert names is None or list(getattr(asked, kind).names) == names
+
+
+async def test_platforms_are_known_in_any_case(world: World) -> None:
+    await world.send(target={"platforms": ["a", "Web_Chrome", "A"]})
+
+    assert list(sent(world).target.platforms.platforms) == [
+        Platform.PLATFORM_IOS,
+        Platform.PLATFORM_WEB_CHROME,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [
+        ({"tagNames": ["a"], "userIds": ["b"]}, "target"),
+        ({"platforms": ["A"], "deviceIds": ["b"]}, "target"),
+        ({"platforms": ["A", "W"]}, "target.platforms"),
+        ({"deviceIds": [str(i) for i in range(1001)]}, "target.deviceIds"),
+        ({"userIds": ["u" * 255]}, "target.userIds"),
+        ({"userIds": [""]}, "target.userIds"),
+        ({"tagNames": [1]}, "target.tagNames[0]"),
+        ({"tagNames": "news"}, "target.tagNames"),
+        ({"tagNames": ["a\0"]}, "target.tagNames[0]"),
+        ([], "target"),
+        ("everyone", "target"),
+    ],
+)
+async def test_a_wrong_target_is_named(world: World, target: Any, field: str) -> None:
+    await refuse(world, HELLO | {"target": target}, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "message"),
+        ({"message": None}, "message"),
+        ({"message": "Hello"}, "message"),
+        ({"message": {}}, "message.alert"),
+        ({"message": {"alert": ""}}, "message.alert"),
+        ({"message": {"alert": 5}}, "message.alert"),
+        ({"message": {"alert": "a\0"}}, "message.alert"),
+        ({"message": {"alert": "a", "url": "u" * 2049}}, "message.url"),
+        (HELLO | {"validate": "perhaps"}, "validate"),
+        (HELLO | {"settings": []}, "settings"),
+        ([HELLO], "body"),
+        (7, "body"),
+    ],
+)
+async def test_a_wrong_message_is_named(world: World, body: Any, field: str) -> None:
+    await refuse(world, body, field)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"apns": {"title": 1}}, "settings.apns.title"),
+        ({"apns": {"badge": "many"}}, "settings.apns.badge"),
+        ({"apns": {"badge": 1.5}}, "settings.apns.badge"),
+        ({"apns": {"locArgs": ["a", 1]}}, "settings.apns.locArgs[1]"),
+        ({"apns": {"type": "LOUD"}}, "settings.apns.type"),
+        ({"apns": "x"}, "settings.apns"),
+        ({"gcm": {"priority": "urgent"}}, "settings.gcm.priority"),
+        ({"gcm": {"visibility": "hidden"}}, "settings.gcm.visibility"),
+        ({"gcm": {"timeToLive": 2419201}}, "settings.gcm.timeToLive"),
+        ({"gcm": {"timeToLive": -1}}, "settings.gcm.timeToLive"),
+        ({"gcm": {"sync": "x"}}, "settings.gcm.sync"),
+        ({"gcm": {"type": "MIXED"}}, "settings.gcm.type"),
+        ({"gcm": {"style": {"type": "loud"}}}, "settings.gcm.style.type"),
+        ({"gcm": {"style": {"lines": "a,b"}}}, "settings.gcm.style.lines"),
+        ({"gcm": {"lights": {"ledArgb": "pink"}}}, "settings.gcm.lights.ledArgb"),
+        ({"gcm": {"lights": {"ledOnMs": []}}}, "settings.gcm.lights.ledOnMs"),
+        ({"chromeWeb": {"iconUrl": {}}}, "settings.chromeWeb.iconUrl"),
+        ({"firefoxWeb": {"timeToLive": 10**30}}, "settings.firefoxWeb.timeToLive"),
+        ({"safariWeb": {"urlArgs": 1}}, "settings.safariWeb.urlArgs"),
+        ({"chromeAppExt": {"delayWhileIdle": "x"}}, "settings.chromeAppExt.delayWhileIdle"),
+    ],
+)
+async def test_a_wrong_setting_is_named(world: World, settings: Any, field: str) -> None:
+    await refuse(world, HELLO | {"settings": settings}, field)
+
+
+async def test_sdk_sloppiness_is_taken(world: World) -> None:
+    settings = {
+        "apns": {"badge": "3", "type": "default", "sound": None, "unknown": 1, "category": ""},
+        "gcm": {
+            "delayWhileIdle": "true",
+            "sync": "False",
+            "timeToLive": 3600.0,
+            "priority": "MAX",
+            "visibility": "Private",
+            "type": "",
+            "style": {"type": "BIGTEXT_NOTIFICATION"},
+            "lights": {"ledArgb": "Magneta", "ledOnMs": "100", "ledOffMs": 100},
+            "payload": None,
+        },
+        "chromeWeb": {"timeToLive": "60"},
+        "wns": {},
+    }
+
+    answer = await world.post("/messages", HELLO | {"settings": settings, "notificationType": 1})
+
+    assert answer.status_code == 202
+    assert answer.json()["message"]["settings"] == settings
+
+
+async def test_a_silent_message_is_told_that_it_comes_later(world: World) -> None:
+    body = {"message": {}, "settings": {"apns": {"type": "SILENT"}}}
+
+    await refuse(world, body, "message.alert", "silent", "not supported yet")
+
+
+async def test_a_payload_that_dispatch_finds_too_large_is_refused(world: World) -> None:
+    await refuse(world, {"message": {"alert": "x" * 3000}}, "message", "A", "3000", "2048")
+
+
+async def test_unknown_names_are_refused_when_asked_to_validate(world: World) -> None:
+    body = HELLO | {"target": {"deviceIds": ["none"]}, "validate": True}
+
+    answer = await world.post("/messages", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "FPWSE0001E")
+    assert "none" in answer.json()["message"]
+
+
+async def test_settings_beyond_measure_are_refused(world: World) -> None:
+    await refuse(world, HELLO | {"settings": {"x": "y" * 70_000}}, "message", "65536")
+
+
+async def test_a_target_too_long_to_annotate_is_still_sent_and_read_back(world: World) -> None:
+    names = [f"{i:0>254}" for i in range(1000)]
+    message_id = await world.send(target={"deviceIds": names})
+
+    read = await world.call("GET", f"/messages/{message_id}")
+
+    assert read.json()["target"] == {"deviceIds": names}
+
+
+async def test_an_idempotency_key_sends_once(world: World) -> None:
+    headers = world.back_end | {"Idempotency-Key": "order 7"}
+
+    first = await world.post("/messages", HELLO, headers=headers)
+    second = await world.post("/messages", HELLO, headers=headers)
+    other = await world.post("/messages", {"message": {"alert": "Bye"}}, headers=headers)
+
+    assert first.json() == second.json()
+    assert len(world.dispatch.messages) == 1
+    assert (other.status_code, other.json()["code"]) == (409, "FPWSE0002E")
+
+
+async def test_an_idempotency_key_too_long_is_named(world: World) -> None:
+    headers = world.back_end | {"Idempotency-Key": "k" * 129}
+
+    answer = await world.post("/messages", HELLO, headers=headers)
+
+    assert answer.status_code == 400
+    assert "'Idempotency-Key'" in answer.json()["message"]
+
+
+async def test_in_bulk_all_are_taken_in_order(world: World) -> None:
+    answer = await world.post("/messages/bulk", [HELLO, {"message": {"alert": "Bye"}}])
+
+    assert answer.status_code == 202
+    assert answer.json()["messages"][1] == {
+        "createdTime": "2026-11-02T12:00:00.000Z",
+        "messageId": "Msg00001",
+        "alert": "Bye",
+        "href": f"{PUBLIC}/imfpush/v1/apps/{APP_ID}/messages/Msg00001",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "body"),
+        ([], "body"),
+        ([HELLO] * 1001, "body"),
+        ([HELLO, {}], "[1].message"),
+        ([HELLO, 1], "[1]"),
+        ([HELLO, {"message": {"alert": ""}}], "[1].message.alert"),
+        ([HELLO, HELLO | {"target": {"platforms": ["X"]}}], "[1].target.platforms"),
+        ([HELLO, HELLO | {"settings": {"apns": {"title": 1}}}], "[1].settings.apns.title"),
+        ([HELLO, {"message": {"alert": "x" * 3000}}], "message"),
+    ],
+)
+async def test_in_bulk_one_wrong_entry_refuses_all(world: World, body: Any, field: str) -> None:
+    answer = await world.post("/messages/bulk", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
+    assert f"'{field}'" in answer.json()["message"]
+    assert not world.dispatch.messages
