@@ -20,7 +20,7 @@ run: .venv/.installed ## Run the whole house with the sandbox, until Ctrl-C
 	@exec $(PYTHON) -m dev.run
 
 test: .venv/.installed ## Run all tests
-	@$(PYTHON) -m pytest -n 2 $(TESTS)
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 check: .venv/.installed node_modules/.installed ## Hold the line: generated code, lints, types, arrows
 	@$(MAKE) --no-print-directory gen OUT=.carillon/gen

@@ -68,6 +68,6 @@ def _write_settings(folder: Path, settings: Mapping[str, str]) -> None:
         conf.write_text(text)
 
 
-def _socket_folder(server: PostgresServer) -> Path:
+def _socket_folder(server: "PostgresServer") -> Path:
     query = urlsplit(server.get_uri()).query
     return Path(dict(part.split("=", 1) for part in query.split("&"))["host"])

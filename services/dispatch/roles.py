@@ -25,7 +25,7 @@ from services.dispatch.settings import Settings
 from services.dispatch.wire.curl import CurlWire
 from services.dispatch.wire.egress import EgressGuard
 from services.kit.client import open_channel
-from services.kit.database import Ringer, listening, open_engine
+from services.kit.database import Ringer, listen, open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
 
@@ -52,9 +52,9 @@ class Premises:
         self.house.push_async_callback(ringer.close)
         return ringer.ring
 
-    async def listen(self, channel: str, ring: Callable[[], None]) -> None:
-        url = self.settings.database_url
-        await self.house.enter_async_context(listening(url, channel, ring))
+    def listen(self, channel: str, ring: Callable[[], None]) -> None:
+        work = listen(self.settings.database_url, channel, ring)
+        self.house.keep_running(f"listen {channel}", work)
 
 
 async def open_api(premises: Premises) -> int:
@@ -87,8 +87,8 @@ async def open_planner(premises: Premises) -> None:
         ring_parcels=premises.ringer(store.PARCELS),
         retention=timedelta(days=premises.settings.retention_days),
     )
-    await premises.listen(store.PLANS, planner.plans_bell.ring)
-    await premises.listen(store.ENDINGS, planner.endings_bell.ring)
+    premises.listen(store.PLANS, planner.plans_bell.ring)
+    premises.listen(store.ENDINGS, planner.endings_bell.ring)
     premises.house.keep_running("planner", planner.run())
 
 
@@ -116,12 +116,12 @@ async def open_sender(premises: Premises) -> None:
     )
     slots = {Lane.EXPRESS: settings.express_slots, Lane.BULK: settings.bulk_slots}
     sender = Sender(desk, slots=slots, lease_time=timedelta(seconds=settings.lease_seconds))
-    await premises.listen(store.PARCELS, sender.bell.ring)
+    premises.listen(store.PARCELS, sender.bell.ring)
     premises.house.keep_running("sender", sender.run())
     premises.house.push_async_callback(sender.drain)
 
 
 async def open_reporter(premises: Premises) -> None:
     reporter = Reporter(premises.db, premises.registry)
-    await premises.listen(store.OUTBOX, reporter.bell.ring)
+    premises.listen(store.OUTBOX, reporter.bell.ring)
     premises.house.keep_running("reporter", reporter.run())

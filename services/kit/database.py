@@ -1,10 +1,8 @@
 """How a room reaches its PostgreSQL: an engine, its migrations, and news by LISTEN and NOTIFY."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -23,13 +21,15 @@ STATEMENT_SECONDS = 30.0
 RECONNECT_SECONDS = 0.5
 RING_SECONDS = 0.003
 OUTAGES = (OperationalError, InterfaceError, PoolTimeout, asyncpg.InterfaceError, OSError)
+# SQLSTATE classes: connection lost, too many of them, the server is ending or starting.
+OUTAGE_STATES = ("08", "53", "57P")
 
 
 def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """An engine on `url` (postgresql://…). Whoever opens it disposes of it."""
     # Looked up late: tracing puts its own in this place.
     return sa_async.create_async_engine(
-        _dialect_url(url),
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=CONNECT_SECONDS,
@@ -48,7 +48,8 @@ def is_outage(error: BaseException) -> bool:
     """Whether the database was away, rather than the statement wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(error, OUTAGES)
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", ""))
+    return isinstance(error, OUTAGES) or state.startswith(OUTAGE_STATES)
 
 
 async def migrate(url: str, migrations: Path) -> None:
@@ -70,27 +71,12 @@ def _upgrade(connection: sa.Connection, migrations: Path) -> None:
     command.upgrade(config, "head")
 
 
-def _dialect_url(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
-
-
-@asynccontextmanager
-async def listening(url: str, channel: str, ring: Callable[[], None]) -> AsyncIterator[None]:
-    """Call `ring` for each NOTIFY on `channel`, and after each reconnection: some were missed."""
-    task = asyncio.create_task(_listen(url, channel, ring))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _listen(url: str, channel: str, ring: Callable[[], None]) -> None:
+async def listen(url: str, channel: str, ring: Callable[[], None]) -> None:
+    """For ever, `ring` for each NOTIFY on `channel`, and after a reconnection: some were missed."""
     while True:
         try:
             await _listen_once(url, channel, ring)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("listen.lost", channel=channel, error=type(error).__name__)
         await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -100,11 +86,7 @@ async def _listen_once(url: str, channel: str, ring: Callable[[], None]) -> None
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
     try:
         connection.add_termination_listener(lambda _: closed.set())
-
-        def hear(*_: Any) -> None:  # noqa: ANN401  asyncpg hands over four things we do not need
-            ring()
-
-        await connection.add_listener(channel, hear)
+        await connection.add_listener(channel, lambda *_: ring())
         ring()
         await closed.wait()
     finally:

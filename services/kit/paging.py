@@ -16,22 +16,14 @@ MAX_SKIP = 10_000
 
 
 def read_size(page_size: int) -> int:
-    """The page size meant: 0 is the default, too large is clamped.
-
-    Raises:
-        FieldInvalid: if it is below zero.
-    """
+    """The page size meant: 0 is the default, too large is clamped, below zero a FieldInvalid."""
     if page_size < 0:
         raise FieldInvalid("page_size", f"must be 0 to {MAX_SIZE}, not {page_size}")
     return min(page_size or DEFAULT_SIZE, MAX_SIZE)
 
 
 def read_skip(skip: int) -> int:
-    """How many to pass over.
-
-    Raises:
-        FieldInvalid: if it is below zero or above 10000.
-    """
+    """How many to pass over; a FieldInvalid if below zero or above 10000."""
     if not 0 <= skip <= MAX_SKIP:
         raise FieldInvalid("skip", f"must be 0 to {MAX_SKIP}, not {skip}; use page_token to go on")
     return skip

@@ -14,8 +14,7 @@ from services.kit.settings import SettingInvalid
 
 log = structlog.get_logger()
 
-EXIT_FAILED = 1
-EXIT_MISCONFIGURED = 2
+MISCONFIGURED = 2
 
 
 class House(AsyncExitStack):
@@ -53,8 +52,8 @@ def run(build: Callable[[House], Awaitable[None]]) -> None:
         failed = uvloop.run(_live(build))
     except (SettingInvalid, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_MISCONFIGURED)
-    sys.exit(EXIT_FAILED if failed else 0)
+        sys.exit(MISCONFIGURED)
+    sys.exit(failed)
 
 
 async def _live(build: Callable[[House], Awaitable[None]]) -> bool:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -51,7 +51,10 @@ async def serve(house: House, server: grpc.aio.Server, listen: str, services: li
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
-    port = _bind(server, listen)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise OSError(f"Cannot listen on {listen}: the port is taken or not ours.") from error
     await server.start()
     for name in ["", *services]:
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -63,13 +66,6 @@ async def serve(house: House, server: grpc.aio.Server, listen: str, services: li
     house.push_async_callback(stop)
     log.info("serving", port=port)
     return port
-
-
-def _bind(server: grpc.aio.Server, listen: str) -> int:
-    try:
-        return server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise OSError(f"Cannot listen on {listen}: the port is taken or not ours.") from error
 
 
 class FaultInterceptor(grpc.aio.ServerInterceptor):
@@ -111,27 +107,27 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap_unary(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Any) -> Any:  # noqa: ANN401  as grpc.aio has it
-            started = time.perf_counter()
-            try:
-                answer = await behaviour(request, context)
-            except Exception as error:  # noqa: BLE001  every error has its answer
-                await self._abort(method, error, context, started)
-            self._note(method, "OK", "", started)
-            return answer
+            async with self._watching(method, context):
+                return await behaviour(request, context)
 
         return call
 
     def _wrap_stream(self, method: str, behaviour: Behaviour) -> Behaviour:
-        async def call(request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ANN401  as grpc.aio has it
-            started = time.perf_counter()
-            try:
+        async def call(request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ANN401  likewise
+            async with self._watching(method, context):
                 async for answer in behaviour(request, context):
                     yield answer
-            except Exception as error:  # noqa: BLE001  every error has its answer
-                await self._abort(method, error, context, started)
-            self._note(method, "OK", "", started)
 
         return call
+
+    @asynccontextmanager
+    async def _watching(self, method: str, context: Any) -> AsyncIterator[None]:  # noqa: ANN401  likewise
+        started = time.perf_counter()
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  every error has its answer
+            await self._abort(method, error, context, started)
+        self._note(method, "OK", "", started)
 
     async def _abort(self, method: str, error: Exception, context: Any, started: float) -> None:  # noqa: ANN401
         if not isinstance(error, Fault) and is_outage(error):
@@ -154,27 +150,18 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _to_status(fault: Fault, domain: str) -> status_pb2.Status:
-    details = [
-        error_details_pb2.ErrorInfo(reason=fault.reason, domain=domain, metadata=dict(fault.facts))
-    ]
+    code = grpc.StatusCode[fault.code.value].value[0]
+    status = status_pb2.Status(code=code, message=fault.message)
+    facts = dict(fault.facts)
+    about = error_details_pb2.ErrorInfo(reason=fault.reason, domain=domain, metadata=facts)
+    status.details.add().Pack(about)
     if fault.violations:
-        details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
-                    for field, text in fault.violations
-                ]
-            )
-        )
+        bad = error_details_pb2.BadRequest()
+        for field, description in fault.violations:
+            bad.field_violations.add(field=field, description=description)
+        status.details.add().Pack(bad)
     if fault.retry_after is not None:
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(int(fault.retry_after * 1000))
-        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(
-        code=grpc.StatusCode[fault.code.value].value[0], message=fault.message
-    )
-    for detail in details:
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        status.details.append(packed)
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(fault.retry_after * 1000))
+        status.details.add().Pack(retry)
     return status

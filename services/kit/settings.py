@@ -12,8 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
 
-TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
-FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class SettingInvalid(Exception):
@@ -44,7 +43,9 @@ def _is_required(field: Field[Any]) -> bool:
 
 def _parse(name: str, text: str, kind: Any) -> Any:  # noqa: ANN401  the field's type decides
     if kind is bool:
-        return _parse_bool(name, text)
+        if text.strip().lower() not in WORDS:
+            raise SettingInvalid(f"{name} must be true or false, not {text!r}.")
+        return WORDS[text.strip().lower()]
     if kind in {int, float}:
         try:
             return kind(text)
@@ -55,12 +56,3 @@ def _parse(name: str, text: str, kind: Any) -> Any:  # noqa: ANN401  the field's
     if kind is str:
         return text
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _parse_bool(name: str, text: str) -> bool:
-    word = text.strip().lower()
-    if word in TRUE_WORDS:
-        return True
-    if word in FALSE_WORDS:
-        return False
-    raise SettingInvalid(f"{name} must be true or false, not {text!r}.")

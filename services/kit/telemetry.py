@@ -65,7 +65,7 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_trace_id,
-        _name_room(room),
+        lambda _logger, _method, event: {**event, "room": room},
     ]
     finish: list[Callable[..., Any]] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -90,19 +90,10 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
     )
 
 
-def _name_room(room: str) -> Callable[[object, str, Event], Event]:
-    def name(_logger: object, _method: str, event: Event) -> Event:
-        event["room"] = room
-        return event
-
-    return name
-
-
 def start_tracing(room: str, otlp_endpoint: str) -> Callable[[], None]:
     """Record spans and metrics, and export them if there is an endpoint; return what ends it."""
     resource = Resource.create({SERVICE_NAME: f"carillon-{room}"})
-    tracers = TracerProvider(resource=resource)
-    readers = []
+    tracers, readers = TracerProvider(resource=resource), []
     if otlp_endpoint:
         insecure = not otlp_endpoint.startswith("https")
         spans = OTLPSpanExporter(endpoint=otlp_endpoint, insecure=insecure)
