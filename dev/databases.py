@@ -6,8 +6,10 @@ from pathlib import Path
 
 import asyncpg
 
+import services
 from dev.postgres import Postgres, running
 from dev.settings import Databases
+from services.kit.database import migrate
 
 ROOMS = ("registry", "targeting", "dispatch")
 SETTINGS = {"max_connections": "250", "shared_buffers": "256MB", "max_wal_size": "2GB"}
@@ -28,6 +30,13 @@ async def prepare(postgres: Postgres) -> Databases:
     finally:
         await connection.close()
     return Databases(*(postgres.url(room, role=room) for room in ROOMS))
+
+
+async def migrate_all(urls: Databases) -> None:
+    """Bring each room's schema to its newest version."""
+    rooms = Path(services.__file__).parent
+    for room, url in urls.by_room().items():
+        await migrate(url, rooms / room / "store" / "migrations")
 
 
 async def _ensure(connection: asyncpg.Connection, room: str) -> None:

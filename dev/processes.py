@@ -75,6 +75,10 @@ class Processes:
         except TimeoutError:
             raise NotStarted(f"{room.name} did not answer within {START_SECONDS:.0f} s.") from None
 
+    def pids(self) -> dict[str, int]:
+        """The process of each room that was started."""
+        return {room.name: process.pid for room, process in self._running}
+
     async def close(self) -> None:
         """End the rooms in reverse order, each before the one it calls."""
         self._closing = True

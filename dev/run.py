@@ -6,7 +6,6 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import services
 from dev import databases
 from dev.console import Console
 from dev.demo import load_demo, write_dev_env
@@ -16,7 +15,6 @@ from dev.processes import NotStarted, Processes, check_ports
 from dev.rooms import LOOPBACK, describe
 from dev.settings import STATE, Databases, Ports, read_databases, read_ports
 from services.kit import telemetry
-from services.kit.database import migrate
 from services.kit.settings import SettingInvalid
 
 FIRST_STEPS = """
@@ -55,7 +53,7 @@ async def live(console: Console) -> int:
     async with AsyncExitStack() as house:
         house.callback(console.say, "Everything has ended.")
         urls = given if given.are_given else await _open_databases(console, house)
-        await _migrate(urls)
+        await databases.migrate_all(urls)
         house.push_async_callback(processes.close)
         house.callback(dev_env.unlink, missing_ok=True)
         starting = asyncio.create_task(_start(processes, ports, urls, keys, dev_env))
@@ -79,12 +77,6 @@ async def _open_databases(console: Console, house: AsyncExitStack) -> Databases:
     console.say("Starting PostgreSQL.")
     postgres = house.enter_context(databases.embedded(_state_folder() / "postgres"))
     return await databases.prepare(postgres)
-
-
-async def _migrate(urls: Databases) -> None:
-    rooms = Path(services.__file__).parent
-    for room, url in urls.by_room().items():
-        await migrate(url, rooms / room / "store" / "migrations")
 
 
 async def _start(
