@@ -28,6 +28,8 @@ from services.dispatch.gateways.verdicts import (
     Stale,
     Suspect,
     Verdict,
+    read_members,
+    read_reason,
     read_retry_after,
 )
 from services.dispatch.wire import Answer, Request
@@ -38,7 +40,7 @@ TOKEN_AGE = timedelta(minutes=40)
 SERVER_ERROR_SECONDS = 900.0
 IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
 
-STALE = frozenset({"ExpiredProviderToken"})
+STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
 DEAD = frozenset({"Unregistered", "ExpiredToken"})
 SUSPECT = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 AGAIN = frozenset({"IdleTimeout", "TooManyProviderTokenUpdates", "TooManyRequests", "Shutdown"})
@@ -54,7 +56,6 @@ MISCONFIGURED = frozenset(
         "MissingProviderToken",
         "MissingTopic",
         "TopicDisallowed",
-        "UnrelatedKeyIdInToken",
     }
 )
 
@@ -77,8 +78,8 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """Apple's answer as a verdict; what is not in its tables keeps the address."""
     if answer.status == 200:
         return Accepted()
-    body = _read_body(answer.body)
-    reason = str(body.get("reason") or answer.status)
+    body = read_members(answer.body)
+    reason = read_reason(body.get("reason"), answer.status)
     if answer.status == 410 and reason in DEAD:
         return Dead(reason, _read_time(body.get("timestamp"), asked))
     if reason in STALE:
@@ -92,14 +93,6 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
     if answer.status == 429 or reason in AGAIN:
         return Later(reason, read_retry_after(answer.headers, asked))
     return Refused(reason)
-
-
-def _read_body(body: bytes) -> dict[str, Any]:
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _read_time(milliseconds: object, asked: datetime) -> datetime:

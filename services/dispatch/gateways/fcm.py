@@ -5,6 +5,7 @@ server applications".
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +29,8 @@ from services.dispatch.gateways.verdicts import (
     Stale,
     Suspect,
     Verdict,
+    read_members,
+    read_reason,
     read_retry_after,
 )
 from services.dispatch.wire import Answer, Request, Unsent, Wire
@@ -36,6 +39,9 @@ LIFETIME_SECONDS = 2_419_200
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600
+MAX_TOKEN_SECONDS = 86_400
+# RFC 6750 §2.1: what may stand in an Authorization header.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 # A token is renewed this long before it runs out.
 RENEW_AHEAD = timedelta(minutes=5)
 QUOTA_SECONDS = 60.0
@@ -66,37 +72,40 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """Google's answer as a verdict. Only FCM's own word in the details ends an address."""
     if answer.status == 200:
         return Accepted()
-    status, code = _read_error(answer.body)
+    code, word = _read_error(answer)
     retry_after = read_retry_after(answer.headers, asked)
     match answer.status, code:
         case 404, "UNREGISTERED":
-            return Dead(code, asked)
+            return Dead(word, asked)
         case 403, "SENDER_ID_MISMATCH":
-            return Suspect(code)
+            return Suspect(word)
         case 401, "THIRD_PARTY_AUTH_ERROR":
-            return Misconfigured(code)
+            return Misconfigured(word)
         case 401, _:
-            return Stale(code or status or "UNAUTHENTICATED")
+            return Stale(word)
         case ((403 | 404), _):
-            return Misconfigured(code or status or str(answer.status))
+            return Misconfigured(word)
         case 429, _:
-            return Later(code or status or "QUOTA_EXCEEDED", retry_after or QUOTA_SECONDS)
+            return Later(word, retry_after or QUOTA_SECONDS)
         case number, _ if number >= 500:
-            return Later(code or status or str(number), retry_after)
+            return Later(word, retry_after)
         case _:
-            return Refused(code or status or str(answer.status))
+            return Refused(word)
 
 
-def _read_error(body: bytes) -> tuple[str, str]:
-    """The canonical status and FCM's own code; empty where the body does not say."""
-    try:
-        error = msgspec.json.decode(body)["error"]
-        codes = [
-            d.get("errorCode", "") for d in error.get("details", ()) if d["@type"] == FCM_ERROR
-        ]
-        return str(error.get("status", "")), str(codes[0]) if codes else ""
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        return "", ""
+def _read_error(answer: Answer) -> tuple[str, str]:
+    """FCM's own code, empty where it does not speak; and the best word there is for the error."""
+    error = read_members(answer.body).get("error")
+    if not isinstance(error, dict):
+        return "", str(answer.status)
+    details = error.get("details")
+    codes = [
+        detail.get("errorCode")
+        for detail in (details if isinstance(details, list) else ())
+        if isinstance(detail, dict) and detail.get("@type") == FCM_ERROR
+    ]
+    code = codes[0] if codes and isinstance(codes[0], str) else ""
+    return code, read_reason(code or error.get("status"), answer.status)
 
 
 class Fcm:
@@ -174,13 +183,13 @@ class OAuthTokens:
                 urlencode({"grant_type": GRANT, "assertion": self._write_assertion(now)}).encode(),
             )
         )
-        try:
-            body = msgspec.json.decode(answer.body)
-            token, lifetime = str(body["access_token"]), int(body["expires_in"])
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-            raise Unsent(f"OAuth {answer.status}") from None
+        body = read_members(answer.body)
+        token, seconds = body.get("access_token"), body.get("expires_in")
+        if not (isinstance(token, str) and TOKEN.fullmatch(token) and isinstance(seconds, int)):
+            raise Unsent(f"OAuth {answer.status}")
+        lifetime = timedelta(seconds=min(max(seconds, 0), MAX_TOKEN_SECONDS))
         self._token = token
-        self._renew_time = now + max(timedelta(seconds=lifetime) - RENEW_AHEAD, timedelta())
+        self._renew_time = now + max(lifetime - RENEW_AHEAD, timedelta())
 
     def _write_assertion(self, now: datetime) -> str:
         issued = int(now.timestamp())

@@ -39,6 +39,6 @@ def _open(payload: str) -> Any:  # noqa: ANN401  any JSON value
         return value
     try:
         inner = msgspec.json.decode(value)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return value
     return inner if isinstance(inner, dict) else value

@@ -3,12 +3,18 @@
 Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
 
 MAX_RETRY_SECONDS = 3600.0
+# A push service is whoever a client names: what it answers is stored, counted and shown.
+PLAIN_REASON = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,21 @@ class Stale:
 
 
 Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
+
+
+def read_members(body: bytes) -> dict[str, Any]:
+    """The members of the JSON object in a body; none if it holds no such thing."""
+    try:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_reason(word: object, status: int) -> str:
+    """The gateway's own word for what went wrong, if it is a plain one; else the bare status."""
+    text = word if isinstance(word, str) else ""
+    return text if PLAIN_REASON.fullmatch(text) else str(status)
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -23,11 +23,18 @@ from services.dispatch.gateways.verdicts import (
     Refused,
     Suspect,
     Verdict,
+    read_members,
+    read_reason,
     read_retry_after,
 )
 from services.dispatch.wire import Answer, Request
 
 LIFETIME_SECONDS = 2_419_200
+# Apple gives reasons without tying them to statuses: the reason counts.
+MISCONFIGURED = frozenset({"BadAuthorizationHeader", "BadJwtToken", "BadVapidPublicKey"})
+AGAIN = frozenset({"IdleTimeout", "InternalServerError", "ServiceUnavailable", "Shutdown"})
+# Where others mean that the subscription is gone, Apple means that we asked for a wrong path.
+APPLE_BAD_PATH = "BadPath"
 # RFC 8292 allows a day; Apple asks not to mint more than hourly.
 TOKEN_LIFETIME = timedelta(hours=12)
 TOKEN_AGE = timedelta(hours=6)
@@ -54,15 +61,19 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
     match answer.status:
         case number if 200 <= number < 300:
             return Accepted()
-        case 404 | 410:
-            return Dead(reason, asked)
         case _ if reason == "VapidPkHashMismatch":
             return Suspect(reason)
+        case _ if reason in MISCONFIGURED:
+            return Misconfigured(reason)
+        case _ if reason in AGAIN:
+            return Later(reason, read_retry_after(answer.headers, asked))
+        case 404 if reason == APPLE_BAD_PATH:
+            return Refused(reason)
+        case 404 | 410:
+            return Dead(reason, asked)
         case 401 | 403:
             return Misconfigured(reason)
-        case 429:
-            return Later(reason, read_retry_after(answer.headers, asked))
-        case number if number >= 500:
+        case number if number == 429 or number >= 500:
             return Later(reason, read_retry_after(answer.headers, asked))
         case _:
             return Refused(reason)
@@ -70,16 +81,10 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
 
 def _read_reason(answer: Answer) -> str:
     """Apple's `reason`, Mozilla's `errno`, or the bare status."""
-    try:
-        body = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        body = None
-    if isinstance(body, dict):
-        if isinstance(body.get("reason"), str):
-            return str(body["reason"])[:64]
-        if isinstance(body.get("errno"), int):
-            return f"{answer.status} errno {body['errno']}"
-    return str(answer.status)
+    body = read_members(answer.body)
+    if isinstance(body.get("errno"), int):
+        return read_reason(f"{answer.status} errno {body['errno']}", answer.status)
+    return read_reason(body.get("reason"), answer.status)
 
 
 class _Subscription(msgspec.Struct):
@@ -88,6 +93,21 @@ class _Subscription(msgspec.Struct):
     endpoint: str
     user_public_key: str = msgspec.field(name="userPublicKey")
     user_auth: str = msgspec.field(name="userAuth")
+
+
+def _read_subscription(address: str) -> _Subscription:
+    try:
+        return msgspec.json.decode(address, type=_Subscription)
+    except (ValueError, RecursionError):
+        raise SubscriptionInvalid("the address is no subscription") from None
+
+
+def _read_origin(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:
+        raise SubscriptionInvalid("the endpoint is no URL") from None
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class WebPush:
@@ -117,16 +137,11 @@ class WebPush:
         Raises:
             SubscriptionInvalid: if the address is no subscription that could ever be sent to.
         """
-        try:
-            subscription = msgspec.json.decode(recipient.address, type=_Subscription)
-        except msgspec.DecodeError:
-            raise SubscriptionInvalid("the address is no subscription") from None
+        subscription = _read_subscription(recipient.address)
         keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
+        token = self._token(_read_origin(subscription.endpoint))
         headers = (
-            (
-                "authorization",
-                f"vapid t={self._token(subscription.endpoint)}, k={self._public_key}",
-            ),
+            ("authorization", f"vapid t={token}, k={self._public_key}"),
             ("content-encoding", "aes128gcm"),
             ("content-type", "application/octet-stream"),
             ("ttl", str(LIFETIME_SECONDS)),
@@ -141,10 +156,8 @@ class WebPush:
     async def renew(self) -> None:
         self._tokens.clear()
 
-    def _token(self, endpoint: str) -> str:
-        """The token for the endpoint's origin, minted anew every few hours."""
-        parts = urlsplit(endpoint)
-        origin = f"{parts.scheme}://{parts.netloc}"
+    def _token(self, origin: str) -> str:
+        """The token for an origin, minted anew every few hours."""
         now = self._clock()
         token, minted = self._tokens.get(origin, ("", None))
         if minted is None or now - minted > TOKEN_AGE:

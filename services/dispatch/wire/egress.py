@@ -1,6 +1,7 @@
 """Which hosts a request may reach: the public internet, and what the deployment allows by name."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,6 +10,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All that was ever given out as public; the rest maps, tunnels or is kept for later.
+GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")
+# A URL that holds more than these is read differently by different readers.
+PLAIN_URL = re.compile(r"[!-\[\]-~]+")
 LOW_32_BITS = 0xFFFF_FFFF
 
 
@@ -36,6 +41,8 @@ class EgressGuard:
 
     def admits_url(self, url: str) -> bool:
         """Https anywhere; http only where the deployment allows the host. No user-info."""
+        if not PLAIN_URL.fullmatch(url):
+            return False
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -52,6 +59,8 @@ class EgressGuard:
         ip = _unwrap(ipaddress.ip_address(address.split("%", 1)[0]))
         if any(ip in network for network in self.networks if network.version == ip.version):
             return True
+        if isinstance(ip, ipaddress.IPv6Address) and ip not in GLOBAL_IPV6:
+            return False
         return ip.is_global and not ip.is_multicast
 
     def _allows_host(self, host: str) -> bool:
