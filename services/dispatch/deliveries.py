@@ -60,7 +60,8 @@ async def of_devices(
     known = [found[uid] for uid in sorted(found)]
     joined = await _join_receipts(connection, message.app_id, message.message_id, known)
     early = [uid for uid in missing if uid not in found]
-    return joined + await _only_receipts(connection, message, early)
+    joined += await _only_receipts(connection, message, early)
+    return sorted(joined, key=lambda each: each.uid)
 
 
 async def report(connection: AsyncConnection, app_id: UUID, message_id: str) -> list[OutcomeCount]:

@@ -35,6 +35,8 @@ notifications = metrics.get_meter("carillon.dispatch").create_counter(
     "carillon.notifications", unit="{notification}", description="Outcomes by gateway and reason."
 )
 
+# A gateway that says "at once" is not asked in a loop.
+MIN_WAIT_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 10.0
 MAX_BACKOFF_SECONDS = 900.0
 NOT_CONFIGURED = "GatewayNotConfigured"
@@ -219,7 +221,7 @@ class Delivery:
 
     def _wait(self, uid: int, platform: Platform, reason: str, seconds: float | None) -> None:
         """Put a recipient off, or end it if its time would be over by then."""
-        wait = self._backoff() if seconds is None else seconds
+        wait = self._backoff() if seconds is None else max(seconds, MIN_WAIT_SECONDS)
         next_try = self._desk.clock() + timedelta(seconds=wait)
         if next_try > self._parcel.first_time + self._desk.patience:
             self._record(uid, platform, Outcome.EXPIRED, reason)

@@ -124,10 +124,13 @@ class Sender:
             return await Delivery(self._desk, lease, prepared, self._ending).run()
 
     async def _prepare(self, parcel: Parcel) -> Prepared:
-        """The parcel's message, remembered for its other parcels; retries ask for its status."""
+        """The parcel's message, remembered for its other parcels.
+
+        What was put off or given back asks for its status anew: it may be cancelled by now.
+        """
         key = (parcel.app_id, parcel.message_id)
         known = self._prepared.get(key)
-        if known is None or parcel.attempt:
+        if known is None or parcel.attempt or parcel.was_interrupted:
             with suppress_instrumentation():
                 async with self._desk.db.connect() as connection:
                     message = await messages.get(connection, *key)

@@ -33,6 +33,7 @@ from services.kit.client import read_fault
 # A stream may take as long as its reader; this bounds one that hangs.
 STREAM_SECONDS = 300.0
 RESOLVE_SECONDS = 30.0
+MAX_RESOLVED = 2000
 
 KIND_TO_WIRE = {
     GatewayKind.APNS: gateway_pb2.GATEWAY_KIND_APNS,
@@ -188,8 +189,12 @@ class Neighbours:
         self.unknown_names = targeting.unknown_names
 
     async def is_meant(self, app_id: UUID, target: Target, uids: Sequence[int]) -> set[int]:
-        chunks = self._targeting.resolve_uids(app_id, target, sorted(uids))
-        return {recipient.uid async for chunk in chunks for recipient in chunk.recipients}
+        wanted, meant = sorted(uids), set[int]()
+        for start in range(0, len(wanted), MAX_RESOLVED):
+            part = wanted[start : start + MAX_RESOLVED]
+            async for chunk in self._targeting.resolve_uids(app_id, target, part):
+                meant.update(recipient.uid for recipient in chunk.recipients)
+        return meant
 
 
 def _read_slice(part: recipient_pb2.Slice) -> Slice:

@@ -1,5 +1,6 @@
 """Between protobuf and the domain. What comes in is checked here, field by field."""
 
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from services.dispatch.domain.messages import (
 from services.dispatch.domain.outcomes import Outcome
 from services.kit.faults import FieldInvalid
 
+GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 MAX_NAMES = 1000
 MAX_NAME = 254
 MAX_URL = 2048
@@ -74,10 +76,9 @@ REPORTABLE: dict[int, Outcome] = {
 
 
 def parse_app_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise FieldInvalid("app_id", "must be a GUID") from None
+    if not GUID.fullmatch(text):
+        raise FieldInvalid("app_id", "must be a GUID")
+    return UUID(text)
 
 
 def parse_message_id(text: str) -> str:

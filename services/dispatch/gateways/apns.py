@@ -37,6 +37,7 @@ from services.dispatch.wire import Answer, Request
 LIFETIME = timedelta(days=28)
 # Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
 TOKEN_AGE = timedelta(minutes=40)
+MIN_TOKEN_AGE = timedelta(minutes=20)
 SERVER_ERROR_SECONDS = 900.0
 IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
 
@@ -139,8 +140,9 @@ class Apns:
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
 
-    async def renew(self) -> None:
-        self._minted = datetime.min.replace(tzinfo=UTC)
+    def renew(self, asked: datetime) -> None:
+        if asked - self._minted > MIN_TOKEN_AGE:
+            self._minted = datetime.min.replace(tzinfo=UTC)
 
     def _current_token(self, now: datetime) -> str:
         if now - self._minted > TOKEN_AGE:

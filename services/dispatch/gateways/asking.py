@@ -27,10 +27,11 @@ async def ask(
     clock: Callable[[], datetime],
 ) -> Verdict:
     """What the gateway makes of a notification, for good or ill; never Stale."""
-    verdict = await _ask_once(wire, gateway, message, rendered, recipient, clock)
+    asked = clock()
+    verdict = await _ask_once(wire, gateway, message, rendered, recipient, asked)
     if isinstance(verdict, Stale):
-        await gateway.renew()
-        verdict = await _ask_once(wire, gateway, message, rendered, recipient, clock)
+        gateway.renew(asked)
+        verdict = await _ask_once(wire, gateway, message, rendered, recipient, clock())
     return Misconfigured(verdict.reason) if isinstance(verdict, Stale) else verdict
 
 
@@ -40,9 +41,8 @@ async def _ask_once(
     message: Message,
     rendered: bytes,
     recipient: Recipient,
-    clock: Callable[[], datetime],
+    asked: datetime,
 ) -> Verdict:
-    asked = clock()
     try:
         request = await gateway.request(message, rendered, recipient)
         answer = await wire.post(request)

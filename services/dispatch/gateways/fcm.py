@@ -44,6 +44,7 @@ MAX_TOKEN_SECONDS = 86_400
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 # A token is renewed this long before it runs out.
 RENEW_AHEAD = timedelta(minutes=5)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 QUOTA_SECONDS = 60.0
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
@@ -139,8 +140,8 @@ class Fcm:
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
 
-    async def renew(self) -> None:
-        self._tokens.forget()
+    def renew(self, asked: datetime) -> None:
+        self._tokens.forget(asked)
 
 
 class OAuthTokens:
@@ -155,11 +156,13 @@ class OAuthTokens:
         self._wire = wire
         self._clock = clock
         self._lock = asyncio.Lock()
-        self.forget()
-
-    def forget(self) -> None:
         self._token = ""
-        self._renew_time = datetime.min.replace(tzinfo=UTC)
+        self._fetch_time = self._renew_time = LONG_AGO
+
+    def forget(self, used: datetime) -> None:
+        """Give up the token that was in use then; one that came since is another."""
+        if self._fetch_time <= used:
+            self._renew_time = LONG_AGO
 
     async def get(self) -> str:
         """A token that is good for minutes.
@@ -189,6 +192,7 @@ class OAuthTokens:
             raise Unsent(f"OAuth {answer.status}")
         lifetime = timedelta(seconds=min(max(seconds, 0), MAX_TOKEN_SECONDS))
         self._token = token
+        self._fetch_time = now
         self._renew_time = now + max(lifetime - RENEW_AHEAD, timedelta())
 
     def _write_assertion(self, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """Which gateway rings a device: one object per application and credential, kept for a while."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ class Gateway(Protocol):
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         """What its answer means."""
 
-    async def renew(self) -> None:
-        """Forget the token that a Stale verdict was about."""
+    def renew(self, asked: datetime) -> None:
+        """Forget the token of a request asked then that was Stale, unless a newer one is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class GatewayPool:
         self._clock = clock
         self._monotonic = monotonic
         self._entries: OrderedDict[tuple[UUID, GatewayKind], _Entry] = OrderedDict()
+        self._readings: dict[tuple[UUID, GatewayKind], asyncio.Task[_Entry]] = {}
 
     async def get(self, app_id: UUID, platform: Platform) -> Gateway | None:
         """The gateway of a platform; None if the application has not configured it.
@@ -102,8 +104,18 @@ class GatewayPool:
             return None
         entry = self._entries.get((app_id, kind))
         if entry is None or self._monotonic() - entry.read_time > FRESH_SECONDS:
-            entry = await self._read(app_id, kind, entry)
+            entry = await self._read_once(app_id, kind, entry)
         return entry.gateway
+
+    async def _read_once(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:
+        """All who ask meanwhile get the same: two objects would mint two tokens."""
+        key = (app_id, kind)
+        reading = self._readings.get(key)
+        if reading is None:
+            reading = asyncio.create_task(self._read(app_id, kind, known))
+            self._readings[key] = reading
+            reading.add_done_callback(lambda _: self._readings.pop(key))
+        return await asyncio.shield(reading)
 
     async def _read(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:
         credential = await self._source.credential(app_id, kind)
