@@ -11,6 +11,8 @@ from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Outcome, Result
 
 MAX_KINDS = 256
+# Beyond so many kinds, reasons are dropped; an outcome never is.
+MAX_REASONS = MAX_KINDS - len(Outcome)
 SEVEN_BITS = 0x7F
 MORE = 0x80
 OVERFLOW_REASON = "Other"
@@ -52,16 +54,16 @@ def _pack_platform(platform: Platform, results: list[Result]) -> Segment:
     codes = bytearray()
     for result in results:
         way = (result.outcome, result.reason)
-        if way not in numbers and len(numbers) >= MAX_KINDS - 1:
+        if way not in numbers and len(numbers) >= MAX_REASONS:
             way = (result.outcome, OVERFLOW_REASON)
-        number = numbers.setdefault(way, min(len(numbers), MAX_KINDS - 1))
+        number = numbers.setdefault(way, len(numbers))
         if number == len(counts):
             counts.append(0)
         counts[number] += 1
         codes.append(number)
     kinds = tuple(
         Kind(outcome, reason, count)
-        for (outcome, reason), count in zip(numbers, counts, strict=False)
+        for (outcome, reason), count in zip(numbers, counts, strict=True)
     )
     return Segment(
         platform=platform,

@@ -1,0 +1,1 @@
+"""Dispatch, tried by itself: its neighbours in memory, its gateways the sandbox's."""

@@ -1,0 +1,62 @@
+"""Messages, parcels and results to try things with."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.dispatch.domain.ids import new_message_id
+from services.dispatch.domain.messages import (
+    Content,
+    Message,
+    Platform,
+    Status,
+    Submission,
+    Target,
+    TargetKind,
+)
+from services.dispatch.domain.outcomes import Outcome, Result
+from services.dispatch.domain.parcels import Recipient
+from tests.conftest import NOON
+
+APP = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
+OTHER_APP = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
+PAID = Content(alert="Paid: 12 EUR")
+EVERYONE = Target(TargetKind.EVERYONE)
+
+
+def to_devices(*device_ids: str) -> Target:
+    return Target(TargetKind.DEVICES, names=device_ids)
+
+
+def to_users(*user_ids: str) -> Target:
+    return Target(TargetKind.USERS, names=user_ids)
+
+
+def to_platforms(*platforms: Platform) -> Target:
+    return Target(TargetKind.PLATFORMS, platforms=platforms)
+
+
+def a_submission(
+    target: Target = EVERYONE, content: Content = PAID, app_id: UUID = APP
+) -> Submission:
+    return Submission(app_id, content, target, annotation="", trace_parent="")
+
+
+def a_message(
+    target: Target = EVERYONE,
+    *,
+    content: Content = PAID,
+    app_id: UUID = APP,
+    now: datetime = NOON,
+    status: Status | None = None,
+) -> Message:
+    if status is None:
+        return a_submission(target, content, app_id).accepted(now)
+    return Message(app_id, new_message_id(), content, target, "", status, now, None, "")
+
+
+def sent(*uids: int, platform: Platform = Platform.IOS) -> list[Result]:
+    return [Result(uid, platform, Outcome.SENT) for uid in uids]
+
+
+def a_recipient(address: str, platform: Platform = Platform.IOS, uid: int = 1) -> Recipient:
+    return Recipient(uid, platform, address)
