@@ -104,7 +104,8 @@ def start_tracing(room: str, otlp_endpoint: str) -> Callable[[], None]:
     trace.set_tracer_provider(tracers)
     metrics.set_meter_provider(meters)
     if otlp_endpoint:
-        SQLAlchemyInstrumentor().instrument(tracer_provider=tracers)
+        # It names an older SQLAlchemy as its newest, but instruments this one.
+        SQLAlchemyInstrumentor().instrument(tracer_provider=tracers, skip_dep_check=True)
 
     def stop() -> None:
         tracers.shutdown()
