@@ -1,0 +1,85 @@
+"""What does each answer of Google's mean for the device, the message and the credential?"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from services.dispatch.gateways.fcm import QUOTA_SECONDS, read_answer
+from services.dispatch.gateways.verdicts import (
+    Accepted,
+    Dead,
+    Later,
+    Misconfigured,
+    Refused,
+    Stale,
+    Suspect,
+    Verdict,
+)
+from services.dispatch.wire import Answer
+from tests.conftest import NOON
+from tests.dispatch.answers import answer, bodies, fcm_error, google_error, statuses
+
+HTML = Answer(404, {"content-type": "text/html"}, b"<!DOCTYPE html><title>404</title>")
+
+# Every row of Firebase's table, by what it asks of us.
+LAW: list[tuple[Answer, Verdict]] = [
+    (answer(200, {"name": "projects/acme/messages/0:1"}), Accepted()),
+    (fcm_error(400, "UNSPECIFIED_ERROR"), Refused("UNSPECIFIED_ERROR")),
+    (fcm_error(400, "INVALID_ARGUMENT"), Refused("INVALID_ARGUMENT")),
+    (google_error(400, "INVALID_ARGUMENT"), Refused("INVALID_ARGUMENT")),
+    (fcm_error(404, "UNREGISTERED", "NOT_FOUND"), Dead("UNREGISTERED", NOON)),
+    (google_error(404, "NOT_FOUND"), Misconfigured("NOT_FOUND")),
+    (HTML, Misconfigured("404")),
+    (fcm_error(403, "SENDER_ID_MISMATCH"), Suspect("SENDER_ID_MISMATCH")),
+    (google_error(403, "PERMISSION_DENIED"), Misconfigured("PERMISSION_DENIED")),
+    (google_error(401, "UNAUTHENTICATED"), Stale("UNAUTHENTICATED")),
+    (answer(401), Stale("401")),
+    (fcm_error(401, "THIRD_PARTY_AUTH_ERROR"), Misconfigured("THIRD_PARTY_AUTH_ERROR")),
+    (fcm_error(429, "QUOTA_EXCEEDED"), Later("QUOTA_EXCEEDED", QUOTA_SECONDS)),
+    (google_error(429, "RESOURCE_EXHAUSTED"), Later("RESOURCE_EXHAUSTED", QUOTA_SECONDS)),
+    (fcm_error(429, "QUOTA_EXCEEDED", retry_after="5"), Later("QUOTA_EXCEEDED", 5.0)),
+    (fcm_error(429, "QUOTA_EXCEEDED", retry_after="0"), Later("QUOTA_EXCEEDED", QUOTA_SECONDS)),
+    (fcm_error(500, "INTERNAL"), Later("INTERNAL")),
+    (fcm_error(503, "UNAVAILABLE", retry_after="30"), Later("UNAVAILABLE", 30.0)),
+    (fcm_error(503, "UNAVAILABLE"), Later("UNAVAILABLE")),
+    (answer(502), Later("502")),
+]
+
+
+@pytest.mark.parametrize(("given_answer", "verdict"), LAW)
+def test_each_row_of_firebases_table(given_answer: Answer, verdict: Verdict) -> None:
+    assert read_answer(given_answer, NOON) == verdict
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"status": "UNREGISTERED"}},
+        {"error": {"details": [{"@type": "x", "errorCode": "UNREGISTERED"}]}},
+        {"error": {"details": [{"errorCode": "UNREGISTERED"}]}},
+        {"error": {"details": {"errorCode": "UNREGISTERED"}}},
+        {"error": "UNREGISTERED"},
+        {"error": {"details": ["UNREGISTERED"]}},
+        ["UNREGISTERED"],
+    ],
+)
+def test_unregistered_counts_only_where_fcm_says_it(body: object) -> None:
+    assert isinstance(read_answer(answer(404, body), NOON), Misconfigured)
+
+
+@given(statuses, some.sampled_from(["UNREGISTERED", "INVALID_ARGUMENT", "SENDER_ID_MISMATCH", ""]))
+def test_only_fcms_own_word_kills_an_address(status: int, code: str) -> None:
+    verdict = read_answer(fcm_error(status, code), NOON)
+
+    assert isinstance(verdict, Dead) == (status == 404 and code == "UNREGISTERED")
+
+
+@given(statuses, bodies)
+def test_whatever_comes_back_is_a_verdict(status: int, body: bytes) -> None:
+    verdict = read_answer(Answer(status, {}, body), NOON)
+
+    assert isinstance(verdict, Accepted) == (status == 200)
+
+
+def test_a_code_that_is_no_plain_word_is_not_repeated() -> None:
+    assert read_answer(fcm_error(400, "NUL\x00"), NOON) == Refused("400")
