@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from dev.rooms import LOOPBACK, Room, describe
 from dev.settings import Databases, Ports
 
 FIRST = "sandbox"
+# Below those that outgoing connections take.
+PORT_RANGE = (15_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,15 @@ async def _start(house: House) -> None:
 
 
 def free_ports() -> Ports:
-    """Ports that nobody has at this moment."""
+    """Ports that nobody has at this moment, and that the system gives to nobody by itself."""
     with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in fields(Ports)]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return Ports(*(probe.getsockname()[1] for probe in probes))
+        return Ports(*(_hold_port(held) for _ in fields(Ports)))
+
+
+def _hold_port(held: ExitStack) -> int:
+    while True:
+        port = random.randrange(*PORT_RANGE)  # noqa: S311  guards nothing
+        probe = held.enter_context(socket.socket())
+        with suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port

