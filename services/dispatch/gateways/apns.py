@@ -103,30 +103,70 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return asked
 
 
+class ProviderToken:
+    """The token of one key. All applications that use the key share it, and its connections.
+
+    Apple objects to a connection whose token changes more than once in 20 minutes, and to one that
+    carries the tokens of two teams.
+    """
+
+    def __init__(self, credential: ApnsCredential, clock: Callable[[], datetime]) -> None:
+        key = load_pem_private_key(credential.private_key.encode(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("an APNs key is an EC key")  # registry has checked it
+        self._key = key
+        self._team_id = credential.team_id
+        self._key_id = credential.key_id
+        self._clock = clock
+        self._text = ""
+        self._minted = datetime.min.replace(tzinfo=UTC)
+        self._generation = 0
+
+    @property
+    def pool(self) -> str:
+        return f"apns {self._team_id} {self._key_id} {self._generation}"
+
+    def get(self) -> str:
+        now = self._clock()
+        if now - self._minted > TOKEN_AGE:
+            self._mint(now)
+        return self._text
+
+    def renew(self, asked: datetime) -> None:
+        """Mint anew, for new connections, unless the token refused then is young or is gone."""
+        if asked - self._minted > MIN_TOKEN_AGE:
+            self._mint(self._clock())
+            self._generation += 1
+
+    def _mint(self, now: datetime) -> None:
+        claims = {"iss": self._team_id, "iat": int(now.timestamp())}
+        self._text = sign_es256(self._key, claims, kid=self._key_id)
+        self._minted = now
+
+
 class Apns:
     """APNs for one credential."""
 
     name = "apns"
 
-    def __init__(self, credential: ApnsCredential, url: str, clock: Callable[[], datetime]) -> None:
-        key = load_pem_private_key(credential.private_key.encode(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError("an APNs key is an EC key")  # registry has checked it
-        self._credential = credential
-        self._key = key
+    def __init__(
+        self,
+        credential: ApnsCredential,
+        url: str,
+        clock: Callable[[], datetime],
+        token: ProviderToken | None = None,
+    ) -> None:
+        self._bundle_id = credential.bundle_id
         self._url = url
-        self._clock = clock
-        self._token = ""
-        self._minted = datetime.min.replace(tzinfo=UTC)
+        self._token = token or ProviderToken(credential, clock)
 
     def render(self, message: Message, _platform: Platform) -> bytes:
         return render(message.content, message.message_id)
 
     async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
-        now = self._clock()
         headers = (
-            ("authorization", f"bearer {self._current_token(now)}"),
-            ("apns-topic", self._credential.bundle_id),
+            ("authorization", f"bearer {self._token.get()}"),
+            ("apns-topic", self._bundle_id),
             ("apns-push-type", "alert"),
             ("apns-priority", "10"),
             ("apns-expiration", str(int((message.create_time + LIFETIME).timestamp()))),
@@ -135,18 +175,10 @@ class Apns:
             ("apns-collapse-id", message.message_id),
         )
         url = f"{self._url}/3/device/{quote(recipient.address, safe='')}"
-        return Request(url, headers, rendered)
+        return Request(url, headers, rendered, self._token.pool)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
 
     def renew(self, asked: datetime) -> None:
-        if asked - self._minted > MIN_TOKEN_AGE:
-            self._minted = datetime.min.replace(tzinfo=UTC)
-
-    def _current_token(self, now: datetime) -> str:
-        if now - self._minted > TOKEN_AGE:
-            claims = {"iss": self._credential.team_id, "iat": int(now.timestamp())}
-            self._token = sign_es256(self._key, claims, kid=self._credential.key_id)
-            self._minted = now
-        return self._token
+        self._token.renew(asked)

@@ -19,7 +19,7 @@ from services.dispatch.domain.credentials import (
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.domain.rooms import CredentialSource
-from services.dispatch.gateways.apns import Apns
+from services.dispatch.gateways.apns import Apns, ProviderToken
 from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.verdicts import Verdict
 from services.dispatch.gateways.webpush import WebPush
@@ -91,6 +91,7 @@ class GatewayPool:
         self._clock = clock
         self._monotonic = monotonic
         self._entries: OrderedDict[tuple[UUID, GatewayKind], _Entry] = OrderedDict()
+        self._apns_tokens: OrderedDict[tuple[str, str, str], ProviderToken] = OrderedDict()
         self._readings: dict[tuple[UUID, GatewayKind], asyncio.Task[_Entry]] = {}
 
     async def get(self, app_id: UUID, platform: Platform) -> Gateway | None:
@@ -136,8 +137,19 @@ class GatewayPool:
         match credential:
             case ApnsCredential():
                 url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
-                return Apns(credential, url, self._clock)
+                return Apns(credential, url, self._clock, self._apns_token(credential))
             case FcmCredential():
                 return Fcm(credential, self._urls.fcm, self._wire, self._clock)
             case WebPushCredential():
                 return WebPush(credential, self._urls.web_push_contact, self._clock)
+
+    def _apns_token(self, credential: ApnsCredential) -> ProviderToken:
+        """The token of the credential's key, whichever application it was first needed for."""
+        key = (credential.team_id, credential.key_id, credential.private_key)
+        token = self._apns_tokens.get(key)
+        if token is None:
+            token = self._apns_tokens[key] = ProviderToken(credential, self._clock)
+        self._apns_tokens.move_to_end(key)
+        if len(self._apns_tokens) > MAX_GATEWAYS:
+            self._apns_tokens.popitem(last=False)
+        return token

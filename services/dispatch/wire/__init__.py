@@ -12,6 +12,8 @@ class Request:
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    # Requests share connections only within a pool: some gateways bind one to its credential.
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)

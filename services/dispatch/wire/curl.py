@@ -1,7 +1,10 @@
 """The wire by libcurl: HTTP/2 multiplexed over TLS, driven by the event loop."""
 
 import socket
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ ANSWER_SECONDS = 20
 MAX_STREAMS = 1000
 MAX_ANSWER_BYTES = 65_536
 MAX_IDLE_HANDLES = 512
+MAX_POOLS = 1000
 # Failures before any byte of the request can have left.
 UNSENT = frozenset(
     {
@@ -29,18 +33,27 @@ UNSENT = frozenset(
 )
 
 
+@dataclass(slots=True)
+class _Pool:
+    """Connections that the requests of one pool share."""
+
+    multi: pycurl.AsyncCurlMulti
+    busy: int = 0
+
+
 class CurlWire:
-    """A Wire of one event loop. Connections are kept and shared by host."""
+    """A Wire of one event loop. Connections are kept, and shared by pool and host."""
 
     def __init__(self, guard: EgressGuard, ca_file: Path | None = None) -> None:
         self._guard = guard
         self._ca_file = ca_file
-        self._multi = pycurl.AsyncCurlMulti()
-        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, MAX_STREAMS)
+        self._pools: OrderedDict[str, _Pool] = OrderedDict()
         self._idle: list[pycurl.Curl] = []
 
     async def close(self) -> None:
-        await self._multi.aclose()
+        while self._pools:
+            _, pool = self._pools.popitem()
+            await pool.multi.aclose()
         for handle in self._idle:
             handle.close()
 
@@ -51,7 +64,8 @@ class CurlWire:
         exchange = _Exchange(self._guard, urlsplit(request.url).hostname or "")
         try:
             exchange.prepare(handle, request, self._ca_file)
-            await self._multi.perform(handle)
+            async with self._use(request.pool) as multi:
+                await multi.perform(handle)
             return Answer(
                 handle.getinfo(pycurl.RESPONSE_CODE), exchange.headers, bytes(exchange.body)
             )
@@ -59,6 +73,28 @@ class CurlWire:
             raise exchange.explain(error) from None
         finally:
             self._keep(handle)
+
+    @asynccontextmanager
+    async def _use(self, name: str) -> AsyncIterator[pycurl.AsyncCurlMulti]:
+        pool = self._pools.get(name)
+        if pool is None:
+            pool = self._pools[name] = _Pool(pycurl.AsyncCurlMulti())
+            pool.multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, MAX_STREAMS)
+        self._pools.move_to_end(name)
+        pool.busy += 1
+        try:
+            await self._make_room()
+            yield pool.multi
+        finally:
+            pool.busy -= 1
+
+    async def _make_room(self) -> None:
+        """Close the pools least recently used, if there are too many and nobody is in them."""
+        if len(self._pools) <= MAX_POOLS:
+            return
+        name = next((name for name, pool in self._pools.items() if not pool.busy), None)
+        if name is not None:
+            await self._pools.pop(name).multi.aclose()
 
     def _keep(self, handle: pycurl.Curl) -> None:
         if len(self._idle) < MAX_IDLE_HANDLES:
