@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -9,13 +10,14 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.bell import Bell, work
+from services.dispatch.bell import OUTAGE_SECONDS, Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Message, Status, TargetKind
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import Slicer, TargetRefused
 from services.dispatch.store import ledger, messages, parcels, plans, requests
 from services.dispatch.tracing import context_of
+from services.kit.database import is_outage
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("carillon.dispatch")
@@ -69,19 +71,29 @@ class Planner:
         with suppress_instrumentation():
             async with self._db.begin() as tx:
                 plan = await plans.lease(tx, LEASE)
-            if plan is None:
-                return False
+        if plan is None:
+            return False
+        try:
+            await self._work_on(plan)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("plan.store_away", message_id=plan.message_id, error=type(error).__name__)
+            await self._give_back(plan)
+        return True
+
+    async def _work_on(self, plan: plans.Plan) -> None:
+        with suppress_instrumentation():
             async with self._db.begin() as tx:
                 message = await messages.get(tx, plan.app_id, plan.message_id)
                 await messages.move(tx, plan.app_id, plan.message_id, Status.PROCESSING)
         if message is None:
-            return True
+            return
         with tracer.start_as_current_span(
             "plan", context=context_of(message.trace_parent), kind=trace.SpanKind.CONSUMER
         ) as span:
             span.set_attribute("carillon.message_id", plan.message_id)
             await self._plan(plan, message)
-        return True
 
     async def _plan(self, plan: plans.Plan, message: Message) -> None:
         try:
@@ -91,11 +103,34 @@ class Planner:
         except TargetRefused:
             await self._fail(plan, "target refused")
         except Exception as error:
+            if is_outage(error):
+                raise
             log.exception("plan.failed", message_id=plan.message_id)
             if plan.failures >= MAX_FAILURES:
                 await self._fail(plan, type(error).__name__)
             else:
                 await self._put_off(plan, type(error).__name__)
+
+    async def _give_back(self, plan: plans.Plan) -> None:
+        """Leave the plan to whoever is free as soon as the database is back.
+
+        Without this it would wait for its lease to run out, and so it does if we cannot.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEASE.total_seconds()):
+                while not await self._try_give_back(plan):  # noqa: ASYNC110  nobody rings when it is back
+                    await asyncio.sleep(OUTAGE_SECONDS)
+
+    async def _try_give_back(self, plan: plans.Plan) -> bool:
+        try:
+            with suppress_instrumentation():
+                async with self._db.begin() as tx:
+                    await plans.put_off(tx, plan, timedelta())
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            return False
+        return True
 
     async def _cut(self, plan: plans.Plan, message: Message) -> None:
         explicit = message.target.kind in {TargetKind.DEVICES, TargetKind.USERS}
