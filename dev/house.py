@@ -91,11 +91,14 @@ class House:
             if name in self._running:
                 await self.stop_room(name)
 
+    @property
+    def ended_rooms(self) -> list[str]:
+        """Rooms that ended by themselves."""
+        return [name for name, room in self._running.items() if room.ended.is_set()]
+
     def pids(self) -> dict[str, int]:
         """The process of each room that runs."""
-        return {
-            name: pid for room in self._running.values() for name, pid in room.pids().items()
-        }
+        return {name: pid for room in self._running.values() for name, pid in room.pids().items()}
 
 
 @asynccontextmanager
@@ -112,7 +115,6 @@ async def open_house(
         NotStarted: if a room does not start.
         PostgresNotStarted: if the database does not.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         postgres = opened.enter_context(running(folder / "postgres", postgres_settings))
         urls = await databases.prepare(postgres)

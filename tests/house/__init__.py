@@ -1,1 +1,1 @@
-"""All rooms as processes on a real PostgreSQL, the gateways imitated outside: REST in, verdicts out."""
+"""All rooms as processes, a real PostgreSQL, the gateways imitated: REST in, verdicts out."""

@@ -59,6 +59,10 @@ class App:
         url = f"/apps/{self.demo.app_id}{path}"
         return await self.client.request(method, url, **sent)
 
+    async def insist(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Ask until it goes well: for what is to recover by itself."""
+        return await until(lambda: self.ask(method, path, body), lambda answer: answer.is_success)
+
     async def read(self, path: str) -> Any:
         return (await self.ask("GET", path)).raise_for_status().json()
 

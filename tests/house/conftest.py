@@ -1,7 +1,7 @@
 """One house for all house tests of a process, and a fresh application for each test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,16 +63,16 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     async with receiving() as receiver:
         told = {**TOLD, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint}
         folder = tmp_path_factory.mktemp("house")
-        async with _open(folder, transcript, told) as house:
-            async with (
-                httpx.AsyncClient(
-                    base_url=f"{house.place.edge}/imfpush/v1", trust_env=False, timeout=10
-                ) as rest,
-                httpx.AsyncClient(
-                    base_url=house.place.sandbox, trust_env=False, timeout=30
-                ) as sandbox,
-            ):
-                yield World(house, transcript, receiver, rest, Sandbox(sandbox))
+        async with (
+            _open(folder, transcript, told) as house,
+            _client(f"{house.place.edge}/imfpush/v1") as rest,
+            _client(house.place.sandbox) as sandbox,
+        ):
+            yield World(house, transcript, receiver, rest, Sandbox(sandbox))
+
+
+def _client(base_url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30)
 
 
 @asynccontextmanager
@@ -104,7 +104,9 @@ def sandbox(world: World) -> Sandbox:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What the rooms wrote last stands beside a failure."""
     report = yield
     world = getattr(item, "funcargs", {}).get("world")

@@ -35,19 +35,20 @@ class Transcript(Console):
 
     def quotes(self, texts: Iterable[str]) -> list[tuple[str, str]]:
         """The lines in which any of these texts stands."""
-        sought = tuple(texts)
-        return [(room, line) for room, line in self.lines if any(t in line for t in sought)]
+        whole = "\n".join(line for _, line in self.lines)
+        found = [text for text in texts if text in whole]
+        return [(room, line) for room, line in self.lines if any(t in line for t in found)]
 
     def last(self, count: int) -> str:
         return "\n".join(f"{room}: {line}" for room, line in self.lines[-count:])
 
     def _add(self, room: str, line: str) -> None:
         self.lines.append((room, line))
-        task = asyncio.create_task(self._tell())
+        task = asyncio.create_task(self._announce())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self) -> None:
+    async def _announce(self) -> None:
         async with self._news:
             self._news.notify_all()
 
