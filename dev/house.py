@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,7 +18,8 @@ from dev.processes import NotStarted, Processes
 from dev.rooms import LOOPBACK, Room, describe
 from dev.settings import Databases, Ports
 
-FIRST = "sandbox"
+# The senders read the sandbox's certificate when they start, and most rooms ask registry at once.
+FIRST = ("sandbox", "registry")
 # Below those that outgoing connections take.
 PORT_RANGE = (15_000, 32_000)
 
@@ -64,12 +65,13 @@ class House:
         Raises:
             NotStarted: if one does not.
         """
-        # The senders read the sandbox's certificate when they start; no other order matters.
-        await self.start_room(FIRST)
+        await self._start_all(FIRST)
+        await self._start_all([name for name in self._rooms if name not in FIRST])
+
+    async def _start_all(self, names: Iterable[str]) -> None:
         async with asyncio.TaskGroup() as group:
-            for name in self._rooms:
-                if name != FIRST:
-                    group.create_task(self.start_room(name))
+            for name in names:
+                group.create_task(self.start_room(name))
 
     async def start_room(self, name: str) -> None:
         self._running[name] = processes = Processes(self._console)

@@ -1,0 +1,38 @@
+"""Who spends the CPU: seconds per room, and of PostgreSQL with all its processes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # it has no types
+
+from dev.house import House
+
+POSTGRES = "postgresql"
+
+
+def cpu_seconds(house: House) -> dict[str, float]:
+    """What each has spent since it started."""
+    spent = {name: _own(psutil.Process(pid)) for name, pid in house.pids().items()}
+    spent[POSTGRES] = _whole(psutil.Process(_postmaster(house.place.postgres_folder)))
+    return spent
+
+
+def differences(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {name: after[name] - before[name] for name in after}
+
+
+def _postmaster(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _own(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    own: float = times.user + times.system
+    return own
+
+
+def _whole(process: psutil.Process) -> float:
+    """A process, its children, and those of its children that have ended."""
+    times = process.cpu_times()
+    ended: float = times.children_user + times.children_system
+    return _own(process) + ended + sum(_own(child) for child in process.children())

@@ -1,0 +1,49 @@
+"""Where a benchmark is run: a house of its own with a demo application, in a passing folder."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.console import Console
+from dev.demo import Demo, load_demo
+from dev.house import House, open_house
+
+# At most warnings, as in production; a line for each request would be measured too.
+TOLD = {"LOG_LEVEL": "WARNING", "SANDBOX_KEEP": "20000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    house: House
+    demo: Demo
+
+    @property
+    def app_path(self) -> str:
+        return f"/imfpush/v1/apps/{self.demo.app_id}"
+
+    @property
+    def edge_host(self) -> tuple[str, int]:
+        return "127.0.0.1", self.house.place.ports.edge_port
+
+    @property
+    def sandbox_host(self) -> tuple[str, int]:
+        return "127.0.0.1", self.house.place.ports.sandbox_port
+
+    def headers(self) -> dict[str, str]:
+        return {"host": "carillon", "appSecret": self.demo.app_secret}
+
+
+@asynccontextmanager
+async def open_premises() -> AsyncIterator[Premises]:
+    """PostgreSQL runs with its usual durability: what is measured is what is kept."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
+        async with open_house(Path(folder) / "house", console, told=TOLD) as house:
+            place = house.place
+            demo = await asyncio.to_thread(
+                load_demo, place.folder, place.edge, place.sandbox, place.keys.operator_key
+            )
+            yield Premises(house, demo)
