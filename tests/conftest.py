@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from dev.postgres import Postgres, running
 from services.kit import database
 from tests import databases
+from tests.placement import Placement
 
 DATA = Path(__file__).parent.parent / ".carillon" / "test-postgres"
 # A test database need not survive the machine's power cut.
@@ -21,6 +23,11 @@ FAST = {
     "shared_buffers": "128MB",
 }
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Placement:
+    return Placement(config, log)
 
 
 @pytest.fixture(scope="session")

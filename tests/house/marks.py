@@ -1,5 +1,5 @@
-"""What every test says that looks at the house: one worker runs them all, on one event loop."""
+"""What every test says that looks at the house: all share its event loop."""
 
 import pytest
 
-HOUSE = [pytest.mark.xdist_group("house"), pytest.mark.asyncio(loop_scope="session")]
+HOUSE = pytest.mark.asyncio(loop_scope="session")

@@ -18,8 +18,6 @@ import pytest
 from dev.house import free_ports
 from tests.house.waiting import LIMIT_SECONDS
 
-pytestmark = pytest.mark.xdist_group("runner")
-
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 VARIABLES = {
