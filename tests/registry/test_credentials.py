@@ -17,7 +17,11 @@ def test_a_p8_file_is_kept() -> None:
     check_p256_key(keys.p256())
 
 
-@pytest.mark.parametrize("pem", ["", "no key", keys.p384(), keys.rsa_key(), keys.p256()[:100]])
+@pytest.mark.parametrize(
+    "pem",
+    ["", "no key", keys.p384(), keys.rsa_key(), keys.p256()[:100]],
+    ids=["empty", "no key", "another curve", "RSA", "cut off"],
+)
 def test_any_other_key_is_refused_for_apns(pem: str) -> None:
     with pytest.raises(CredentialMalformed, match="P-256"):
         check_p256_key(pem)
