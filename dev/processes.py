@@ -1,11 +1,8 @@
 """Starts rooms as processes of their own, waits until each answers, and ends them in order."""
 
 import asyncio
-import ctypes
 import signal
 import socket
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +16,6 @@ from dev.rooms import LOOPBACK, Room
 START_SECONDS = 30.0
 ASK_SECONDS = 0.1
 END_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
 MAX_LINE = 1024 * 1024
 
 
@@ -61,7 +57,6 @@ class Processes:
             limit=MAX_LINE,
             # Ctrl-C is for us: we end the rooms in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
         )
         self._running.append((room, process))
         watcher = asyncio.create_task(self._watch(room, process))
@@ -116,11 +111,3 @@ async def _answers(room: Room) -> bool:
                 return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
         return False
     return True
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux a room ends with its runner, even if that is killed."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

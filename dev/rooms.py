@@ -65,7 +65,8 @@ def describe(ports: Ports, databases: Databases, keys: Keys, state: Path) -> lis
 
 def _room(name: str, environment: dict[str, str], *, grpc: str = "", http: str = "") -> Room:
     room, _, role = name.partition("-")
-    command = (sys.executable, "-m", f"services.{room}", *([role] if role else []))
+    leash = (sys.executable, "-m", "dev.leash", str(os.getpid()))
+    command = (*leash, f"services.{room}", *([role] if role else []))
     inherited = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "TZ"}}
     told = {**inherited, "PYTHONUNBUFFERED": "1", **environment, **from_environment(*EVERYWHERE)}
     return Room(name, command, told, grpc, http)

@@ -20,6 +20,14 @@ from tests.house.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+# A runner with one room, which says that it serves.
+LEASHING = """
+import os, subprocess, sys
+leash = [sys.executable, "-um", "dev.leash", str(os.getpid())]
+room = subprocess.Popen([*leash, "http.server", "0", "--bind", "127.0.0.1"])
+print(room.pid)
+room.wait()
+"""
 VARIABLES = {
     "PUSH_BASE_URL",
     "PUSH_APP_ID",
@@ -219,3 +227,18 @@ def test_one_sentence_when_a_port_is_taken(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
     assert str(port) in done.stderr
     assert "DISPATCH_PORT" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tell a child of its parent")
+def test_no_room_that_outlives_a_killed_runner() -> None:
+    with subprocess.Popen(  # noqa: S603  our own program
+        [sys.executable, "-uc", LEASHING], stdout=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdout is not None
+        room = psutil.Process(int(runner.stdout.readline()))
+        serving = runner.stdout.readline()
+        runner.kill()
+        room.wait(LIMIT_SECONDS)
+
+    assert serving.startswith("Serving HTTP")
+    assert not room.is_running()
