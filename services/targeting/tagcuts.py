@@ -92,7 +92,8 @@ class TagCutter:
 
 def _fit(width: int, rows: int, max_rows: int) -> int:
     """The width at which the next stretch holds half of what may be read, by what this one held."""
-    growth = min(MAX_GROWTH, max_rows / 2 / max(rows, 1))
+    # Over a stretch without anyone it always widens, or a gap would be crossed uid by uid.
+    growth = min(MAX_GROWTH, max_rows / 2 / rows) if rows else MAX_GROWTH
     return max(1, int(width * growth))
 
 
