@@ -1,5 +1,6 @@
 """How figures are told: percentiles, rates, and the machine they come from."""
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -8,9 +9,8 @@ from pathlib import Path
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that this share of all does not exceed."""
-    ordered = sorted(values)
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+    """The smallest value that at least this share of all does not exceed."""
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 def describe_times(label: str, seconds: Sequence[float]) -> str:
