@@ -49,7 +49,10 @@ LAW: list[tuple[Answer, Verdict]] = [
         for status in (400, 403)
         for reason in ("BadJwtToken", "BadAuthorizationHeader", "BadVapidPublicKey")
     ),
-    *((apple(status, "VapidPkHashMismatch"), Suspect("VapidPkHashMismatch")) for status in (400, 403)),
+    *(
+        (apple(status, "VapidPkHashMismatch"), Suspect("VapidPkHashMismatch"))
+        for status in (400, 403)
+    ),
     (answer(404), Dead("404", NOON)),
     (mozilla(404, 102), Dead("404 errno 102", NOON)),
     (apple(404, "BadPath"), Refused("BadPath")),

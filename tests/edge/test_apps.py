@@ -143,7 +143,7 @@ async def test_deleting_is_204_and_its_callers_are_strangers(world: World) -> No
 async def test_nobody_else_may(
     world: World, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
 
     answer = await world.http.request(method, f"{APPS}{path}", headers=raw)
 

@@ -1,5 +1,6 @@
 """A registry to ask: settings, stubs, and things to put into its book."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterable, Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,10 @@ from carillon.registry.v1.recipient_service_pb2_grpc import RecipientServiceStub
 from carillon.type.v1 import platform_pb2
 from services.kit.client import RemoteFault, read_fault
 from services.registry.domain.application import Application
+from services.registry.domain.change import START, Change
 from services.registry.domain.device import Device, Platform, Registration
 from services.registry.settings import Settings
-from services.registry.store import applications, registrations
+from services.registry.store import applications, changes, registrations
 from tests.conftest import NOON
 
 T = TypeVar("T")
@@ -110,3 +112,13 @@ async def write(
     ordered = sorted(wanted, key=lambda registration: registration.key)
     written = await registrations.write(tx, ordered, now)
     return [written[registration.key] for registration in wanted]
+
+
+async def settled(db: AsyncEngine, count: int) -> list[Change]:
+    """The feed as soon as it holds so many: another test's transaction may hold it back."""
+    async with asyncio.timeout(20):
+        while True:
+            async with db.connect() as tx:
+                found = await changes.read_after(tx, START, 100)
+            if len(found) >= count:
+                return found

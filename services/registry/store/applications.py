@@ -122,10 +122,9 @@ async def delete(tx: AsyncConnection, app_id: UUID, now: datetime) -> None:
         await tx.execute(sa.delete(table).where(table.c.app_id == app_id))
     gone = sa.update(applications).where(applications.c.app_id == app_id)
     await tx.execute(gone.values(delete_time=now, update_time=now, display_name=""))
-    told = sa.insert(changes).values(
-        app_id=app_id, kind=ChangeKind.APPLICATION_DELETED, create_time=now
-    )
-    await tx.execute(told)
+    told = sa.insert(changes).inline()
+    kind = ChangeKind.APPLICATION_DELETED
+    await tx.execute(told.values(app_id=app_id, kind=kind, create_time=now))
 
 
 async def add_secret(

@@ -150,7 +150,7 @@ tombstones = sa.Table(
 changes = sa.Table(
     "changes",
     metadata,
-    sa.Column("position", Xid8, primary_key=True),
+    sa.Column("position", Xid8, primary_key=True, server_default=sa.FetchedValue()),
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("app_id", sa.Uuid),
     sa.Column("kind", Numbered(CHANGE_NUMBERS)),

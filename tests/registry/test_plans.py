@@ -1,0 +1,188 @@
+"""Do the hot statements find what they look for by an index, however large the book?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.registry.domain.change import Position
+from services.registry.domain.device import DeadAddress, DeviceQuery, Platform
+from services.registry.domain.recipient import DeviceIds, Everyone, Filter, Stretch, UserIds
+from services.registry.store import applications, changes, devices, identities, recipients
+from tests.conftest import NOON
+from tests.registry.world import put_app
+
+ROWS = 30_000
+# One platform in a hundred is rare, one user has a few devices, the rest is common.
+FILL = (
+    """
+    INSERT INTO devices (app_id, device_id, platform, address, address_digest, user_id, variables,
+                         user_agent, state, address_time, create_time, update_time)
+    SELECT CAST(:app AS uuid), 'device ' || n, CASE WHEN n % 100 = 0 THEN 1 ELSE 2 END,
+           'address ' || n, sha256(CAST('address ' || n AS bytea)), 'user ' || n / 4, '{}', '',
+           CASE WHEN n % 10 = 0 THEN 3 ELSE 1 END, now(), now(), now()
+    FROM generate_series(1, :rows) AS n
+    """,
+    """
+    INSERT INTO tombstones (app_id, uid, device_id, platform, delete_time)
+    SELECT CAST(:app AS uuid), :rows + n, 'device ' || n, 2, now()
+    FROM generate_series(1, :rows) AS n
+    """,
+    """
+    INSERT INTO changes (app_id, kind, uid, create_time)
+    SELECT CAST(:app AS uuid), 1, n, now() FROM generate_series(1, :rows) AS n
+    """,
+)
+VISIBLE = "SELECT relallvisible = relpages AND relpages > 0 FROM pg_class WHERE relname = 'devices'"
+Verb = Callable[[AsyncConnection, UUID], Awaitable[Any]]
+
+ANDROID, IOS = Platform.ANDROID, Platform.IOS
+FEW = [f"device {n}" for n in range(1, 20_000, 400)]
+USERS = [f"user {n}" for n in range(1, 5_000, 100)]
+
+
+def cut(filter_: Filter) -> Verb:
+    return lambda tx, app: recipients.cut(
+        tx, app, filter_, ANDROID, after_uid=9_000, size=50, limit=4
+    )
+
+
+def within(filter_: Filter) -> Verb:
+    return lambda tx, app: recipients.within(tx, app, filter_, Stretch(ANDROID, 9_000, 9_900), 501)
+
+
+def listing(after_uid: int = 9_000, **query: Any) -> Verb:
+    return lambda tx, app: devices.page(
+        tx, DeviceQuery(app, **query), after_uid=after_uid, skip=0, size=101
+    )
+
+
+def bury(tx: AsyncConnection, app: UUID) -> Awaitable[int]:
+    return devices.bury(tx, [DeadAddress(app, uid, b"x" * 32, NOON) for uid in range(1, 1000, 9)])
+
+
+VERBS: dict[str, tuple[Verb, set[str]]] = {
+    "find": (lambda tx, app: devices.find(tx, app, "device 7"), {"devices_by_device_id"}),
+    "end": (
+        lambda tx, app: devices.end(tx, [(app, name) for name in FEW], NOON),
+        {"devices_by_device_id"},
+    ),
+    "bury": (bury, {"devices_pkey"}),
+    "list everyone": (listing(), {"devices_pkey"}),
+    "list a rare platform": (listing(platforms=(IOS,)), {"devices_by_platform"}),
+    "list a user": (listing(0, user_id="user 9"), {"devices_by_user"}),
+    "cut everyone": (cut(Everyone()), {"devices_by_platform"}),
+    "cut devices": (cut(DeviceIds(tuple(FEW))), {"devices_by_device_id"}),
+    "cut users": (cut(UserIds(tuple(USERS))), {"devices_by_user"}),
+    "resolve everyone": (within(Everyone()), {"devices_by_platform"}),
+    "resolve devices": (within(DeviceIds(tuple(FEW))), {"devices_by_device_id"}),
+    "resolve users": (within(UserIds(tuple(USERS))), {"devices_by_user"}),
+    "resolve uids": (
+        lambda tx, app: recipients.behind(tx, app, list(range(1, 2000))),
+        {"devices_pkey"},
+    ),
+    "identify uids": (
+        lambda tx, app: identities.by_uids(tx, app, list(range(1, 200))),
+        {"devices_pkey", "tombstones_pkey"},
+    ),
+    "identify devices": (
+        lambda tx, app: identities.by_device_ids(tx, app, FEW),
+        {"devices_by_device_id", "tombstones_by_device_id"},
+    ),
+    "identify a user": (
+        lambda tx, app: identities.by_user(tx, app, "user 9"),
+        {"devices_by_user"},
+    ),
+    "read changes": (
+        lambda tx, _: changes.read_after(tx, Position(2**40, 0), 500),
+        {"changes_pkey"},
+    ),
+}
+
+
+@asynccontextmanager
+async def overhearing(db: AsyncEngine) -> AsyncIterator[list[tuple[str, Any]]]:
+    """The statements that are run meanwhile, with their parameters."""
+    heard: list[tuple[str, Any]] = []
+
+    def hear(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        heard.append((statement, parameters))
+
+    sa.event.listen(db.sync_engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        sa.event.remove(db.sync_engine, "before_cursor_execute", hear)
+
+
+@pytest.fixture
+async def full_app(registry_db: AsyncEngine) -> UUID:
+    app = await put_app(registry_db)
+    async with registry_db.begin() as tx:
+        for statement in FILL:
+            await tx.execute(sa.text(statement), {"app": app, "rows": ROWS})
+    async with registry_db.connect() as tx:
+        autocommit = await tx.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.execute(sa.text("ANALYZE"))
+        # Pages count as visible to all once the log of their commit is written, a moment later.
+        async with asyncio.timeout(20):
+            while not (await autocommit.execute(sa.text(VISIBLE))).scalar_one():
+                await autocommit.execute(sa.text("VACUUM devices"))
+    return app
+
+
+async def explain(db: AsyncEngine, app: UUID, verb: Verb) -> list[str]:
+    """The plans of what the verb runs; its changes are undone."""
+    plans = []
+    async with db.connect() as tx:
+        async with overhearing(db) as heard:
+            await verb(tx, app)
+        for statement, parameters in heard:
+            lines = await tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(line for (line,) in lines))
+        await tx.rollback()
+    return plans
+
+
+async def test_no_hot_statement_reads_a_table_from_end_to_end(
+    registry_db: AsyncEngine, full_app: UUID
+) -> None:
+    for name, (verb, indexes) in VERBS.items():
+        plan = "\n".join(await explain(registry_db, full_app, verb))
+
+        assert "Seq Scan on devices" not in plan, (name, plan)
+        assert "Seq Scan on tombstones" not in plan, (name, plan)
+        assert "Seq Scan on changes" not in plan, (name, plan)
+        assert all(index in plan for index in indexes), (name, plan)
+
+
+async def test_cutting_everyone_never_touches_the_table(
+    registry_db: AsyncEngine, full_app: UUID
+) -> None:
+    [plan] = await explain(registry_db, full_app, cut(Everyone()))
+
+    assert "Index Only Scan using devices_by_platform" in plan, plan
+
+
+async def test_a_caller_is_judged_in_one_statement(registry_db: AsyncEngine) -> None:
+    app = await put_app(registry_db)
+    plans = await explain(registry_db, app, applications.find_with_secrets)
+
+    assert len(plans) == 1
+
+
+async def test_resolving_ten_thousand_recipients_takes_five_statements(
+    registry_db: AsyncEngine, full_app: UUID
+) -> None:
+    async with registry_db.connect() as tx, overhearing(registry_db) as heard:
+        after, found = 0, 0
+        while found < 10_000:
+            got = await recipients.within(tx, full_app, Everyone(), Stretch(ANDROID, after), 2000)
+            after, found = got[-1].uid, found + len(got)
+
+    assert len(heard) == 5
