@@ -75,5 +75,6 @@ $(UV):
 
 node_modules/.installed: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 with npm is needed: no npm found."; exit 1; }
-	@npm ci --silent --no-fund --no-audit
+	@# Not npm ci: it refuses a lock file without the platforms that a registry does not carry.
+	@npm install --no-save --silent --no-fund --no-audit
 	@touch $@

@@ -17,7 +17,8 @@ from services.dispatch.domain.messages import Content, Message, Options, Platfor
 from services.dispatch.domain.messages import TargetKind as Kind
 from services.dispatch.domain.outcomes import Outcome
 from services.kit.faults import FieldInvalid
-from tests.dispatch.makers import APP, NOON, a_message
+from tests.conftest import NOON
+from tests.dispatch.makers import APP, a_message
 
 Request = message_service_pb2.SendMessageRequest
 NAMES = ["tag_names", "user_ids", "device_ids"]
@@ -25,7 +26,7 @@ NAMES = ["tag_names", "user_ids", "device_ids"]
 
 def asking(**changes: Any) -> Request:
     """A request that is right but for its changes, which are fields of its content."""
-    content = {"alert": "Hi"} | changes
+    content = message_pb2.Content(**({"alert": "Hi"} | changes))
     everyone = target_pb2.Target(everyone=target_pb2.Everyone())
     return Request(app_id=str(APP), message=message_pb2.Message(content=content, target=everyone))
 

@@ -9,7 +9,38 @@ from hypothesis import strategies as some
 from tests.edge.conftest import World
 
 NAMES = some.sampled_from(
-    ["deviceId", "token", "platform", "userId", "variables", "message", "alert", "url", "target", "settings", "validate", "tagNames", "userIds", "deviceIds", "platforms", "apns", "gcm", "chromeWeb", "firefoxWeb", "title", "payload", "type", "name", "description", "badge", "lights", "style", "lines", "timeToLive", "priority"]
+    [
+        "deviceId",
+        "token",
+        "platform",
+        "userId",
+        "variables",
+        "message",
+        "alert",
+        "url",
+        "target",
+        "settings",
+        "validate",
+        "tagNames",
+        "userIds",
+        "deviceIds",
+        "platforms",
+        "apns",
+        "gcm",
+        "chromeWeb",
+        "firefoxWeb",
+        "title",
+        "payload",
+        "type",
+        "name",
+        "description",
+        "badge",
+        "lights",
+        "style",
+        "lines",
+        "timeToLive",
+        "priority",
+    ]
 )
 LEAVES = (
     some.none()
