@@ -1,0 +1,90 @@
+"""Do concurrent calls share their work, and does each get its own answer?"""
+
+import asyncio
+
+import pytest
+
+from services.kit.batching import Coalescer
+
+
+class Doubler:
+    """Doubles numbers in batches, and refuses 1313; waits at a gate if it is closed."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def flush(self, numbers: list[int]) -> list[int | Exception]:
+        self.batches.append(numbers)
+        self.begun.set()
+        await self.gate.wait()
+        return [ValueError(number) if number == 1313 else 2 * number for number in numbers]
+
+
+async def test_a_lone_call_is_answered_at_once() -> None:
+    doubler = Doubler()
+
+    assert await Coalescer(doubler.flush).call(4) == 8
+
+
+async def test_calls_that_come_meanwhile_share_a_batch() -> None:
+    doubler = Doubler()
+    doubler.gate.clear()
+    calls = Coalescer(doubler.flush, max_flushes=1)
+    first = asyncio.create_task(calls.call(0))
+    await doubler.begun.wait()
+    others = [asyncio.create_task(calls.call(number)) for number in range(1, 100)]
+    await asyncio.sleep(0)
+    doubler.gate.set()
+
+    assert await asyncio.gather(first, *others) == [2 * number for number in range(100)]
+    assert doubler.batches == [[0], list(range(1, 100))]
+
+
+async def test_a_batch_has_its_limit() -> None:
+    doubler = Doubler()
+    calls = Coalescer(doubler.flush, max_batch=10, max_flushes=1)
+    await asyncio.gather(*(calls.call(number) for number in range(25)))
+
+    assert [len(batch) for batch in doubler.batches] == [10, 10, 5]
+
+
+async def test_one_refusal_is_one_callers_alone() -> None:
+    calls = Coalescer(Doubler().flush)
+    answers = await asyncio.gather(*map(calls.call, (1, 1313, 2)), return_exceptions=True)
+
+    assert answers[0] == 2
+    assert isinstance(answers[1], ValueError)
+    assert answers[2] == 4
+
+
+async def test_a_flush_that_fails_fails_everyone_in_it_and_nobody_later() -> None:
+    failing = True
+
+    async def flush(numbers: list[int]) -> list[int | Exception]:
+        if failing:
+            raise ConnectionError
+        return list(numbers)
+
+    calls = Coalescer(flush)
+    answers = await asyncio.gather(*map(calls.call, (1, 2)), return_exceptions=True)
+    failing = False
+
+    assert all(isinstance(answer, ConnectionError) for answer in answers)
+    assert await calls.call(3) == 3
+
+
+async def test_a_caller_that_leaves_does_not_disturb_the_others() -> None:
+    doubler = Doubler()
+    doubler.gate.clear()
+    calls = Coalescer(doubler.flush)
+    leaving, staying = (asyncio.create_task(calls.call(number)) for number in (1, 2))
+    await doubler.begun.wait()
+    leaving.cancel()
+    doubler.gate.set()
+
+    assert await staying == 4
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
