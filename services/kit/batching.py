@@ -25,7 +25,7 @@ class Coalescer(Generic[Q, A]):
         flush: Callable[[list[Q]], Awaitable[Sequence[A | Exception]]],
         *,
         max_batch: int = 500,
-        max_flushes: int = 2,
+        max_flushes: int = 1,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch

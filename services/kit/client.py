@@ -28,11 +28,7 @@ def open_channel(house: House, address: str) -> grpc.aio.Channel:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFault:
-    """What another room answered instead of an answer.
-
-    `domain` and `reason` are empty when it was no fault of a room: it was not reached, it did not
-    answer in time, or it has a bug.
-    """
+    """What another room said instead of an answer; of an outage or a bug without a `reason`."""
 
     code: grpc.StatusCode
     message: str

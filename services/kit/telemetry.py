@@ -20,10 +20,13 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON
 
 Event = MutableMapping[str, Any]
 
 SCRUBBED = "[scrubbed]"
+# A collector that is away must not hold up a process that is to end.
+EXPORT_SECONDS = 2
 SECRET_WORDS = re.compile(
     "address|alert|apikey|assertion|authorization|body|certificate|credential|endpoint|operatorkey"
     "|password|payload|privatekey|secret|serviceaccount|token|userauth|variables"
@@ -91,21 +94,21 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
 
 
 def start_tracing(room: str, otlp_endpoint: str) -> Callable[[], None]:
-    """Record spans and metrics, and export them if there is an endpoint; return what ends it."""
+    """Export spans and metrics if there is an endpoint, else only make trace ids; return an end."""
     resource = Resource.create({SERVICE_NAME: f"carillon-{room}"})
-    tracers, readers = TracerProvider(resource=resource), []
+    sampler = DEFAULT_ON if otlp_endpoint else ALWAYS_OFF
+    tracers, readers = TracerProvider(sampler, resource), []
     if otlp_endpoint:
-        insecure = not otlp_endpoint.startswith("https")
-        spans = OTLPSpanExporter(endpoint=otlp_endpoint, insecure=insecure)
+        plain = not otlp_endpoint.startswith("https")
+        spans = OTLPSpanExporter(otlp_endpoint, plain, timeout=EXPORT_SECONDS)
         tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=1000))
-        figures = OTLPMetricExporter(endpoint=otlp_endpoint, insecure=insecure)
+        figures = OTLPMetricExporter(otlp_endpoint, plain, timeout=EXPORT_SECONDS)
         readers.append(PeriodicExportingMetricReader(figures, export_interval_millis=15_000))
-    meters = MeterProvider(resource=resource, metric_readers=readers)
-    trace.set_tracer_provider(tracers)
-    metrics.set_meter_provider(meters)
-    if otlp_endpoint:
         # It names an older SQLAlchemy as its newest, but instruments this one.
         SQLAlchemyInstrumentor().instrument(tracer_provider=tracers, skip_dep_check=True)
+    meters = MeterProvider(readers, resource)
+    trace.set_tracer_provider(tracers)
+    metrics.set_meter_provider(meters)
 
     def stop() -> None:
         tracers.shutdown()
