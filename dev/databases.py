@@ -1,5 +1,6 @@
 """The three databases of a development house: each with its own role, schema up to date."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from dev.settings import Databases
 from services.kit.database import migrate
 
 ROOMS = ("registry", "targeting", "dispatch")
+ROOMS_FOLDER = Path(services.__file__).parent
 SETTINGS = {"max_connections": "250", "shared_buffers": "256MB", "max_wal_size": "2GB"}
 
 
@@ -34,9 +36,34 @@ async def prepare(postgres: Postgres) -> Databases:
 
 async def migrate_all(urls: Databases) -> None:
     """Bring each room's schema to its newest version."""
-    rooms = Path(services.__file__).parent
     for room, url in urls.by_room().items():
-        await migrate(url, rooms / room / "store" / "migrations")
+        await migrate(url, ROOMS_FOLDER / room / "store" / "migrations")
+
+
+class SchemaChanged(Exception):
+    """The kept databases were made by another version of the migrations; says what to do."""
+
+
+def check_schema(state: Path) -> None:
+    """Refuse databases that other migrations made: until the first release those change in place.
+
+    Raises:
+        SchemaChanged: if this state's databases have another schema.
+    """
+    note, digest = state / "schema", _digest_migrations()
+    if (state / "postgres").exists() and note.exists() and note.read_text() != digest:
+        raise SchemaChanged(
+            f"The databases in {state} have the schema of another version. "
+            f"To begin anew, losing what they hold: rm -r {state}"
+        )
+    note.write_text(digest)
+
+
+def _digest_migrations() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(ROOMS_FOLDER.glob("*/store/migrations/versions/*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 async def _ensure(connection: asyncpg.Connection, room: str) -> None:

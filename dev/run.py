@@ -74,6 +74,7 @@ def _state_folder() -> Path:
 
 
 async def _open_databases(console: Console, house: AsyncExitStack) -> Databases:
+    databases.check_schema(_state_folder())
     console.say("Starting PostgreSQL.")
     postgres = house.enter_context(databases.embedded(_state_folder() / "postgres"))
     return await databases.prepare(postgres)
@@ -116,7 +117,7 @@ def main() -> None:
     telemetry.start_logging("run", "WARNING")
     try:
         status = asyncio.run(live(Console()))
-    except (NotStarted, PostgresNotStarted, SettingInvalid) as error:
+    except (NotStarted, PostgresNotStarted, databases.SchemaChanged, SettingInvalid) as error:
         sys.stderr.write(f"{error}\n")
         status = 1
     sys.exit(status)

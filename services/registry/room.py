@@ -29,6 +29,8 @@ SERVICES = [
     f"carillon.registry.v1.{name}Service"
     for name in ("Application", "Change", "Device", "Gateway", "Recipient")
 ]
+# The feed is read every second by each who follows it.
+POLLS = ("/carillon.registry.v1.ChangeService/ListChanges",)
 
 
 async def open_room(house: House, settings: Settings) -> int:
@@ -40,7 +42,7 @@ async def open_room(house: House, settings: Settings) -> int:
     house.push_async_callback(registrar.close)
     sweeper = _start_sweeper(house, db, settings)
 
-    server = new_server("registry")
+    server = new_server("registry", quiet=POLLS)
     application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(
         ApplicationServicer(db, read_clock, judge, vault, sweeper.ring), server
     )

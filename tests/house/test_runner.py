@@ -206,27 +206,44 @@ def test_everything_as_it_was_at_the_second_start(first: Life, second: Life) -> 
     assert (second.status, second.left_over) == (0, [])
 
 
+def start_in_vain(runner: Runner, **told: str) -> subprocess.CompletedProcess[str]:
+    """Run it where it cannot start, and see what it says."""
+    return subprocess.run(  # noqa: S603  our own program
+        runner.command(),
+        cwd=runner.folder,
+        env={**runner.environment(), **told},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 def test_one_sentence_when_a_port_is_taken(tmp_path: Path) -> None:
-    runner = Runner(tmp_path)
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
         port = squatter.getsockname()[1]
-        done = subprocess.run(  # noqa: S603  our own program
-            runner.command(),
-            cwd=tmp_path,
-            env={**runner.environment(), "DISPATCH_PORT": str(port)},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        done = start_in_vain(Runner(tmp_path), DISPATCH_PORT=str(port))
 
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert str(port) in done.stderr
     assert "DISPATCH_PORT" in done.stderr
+
+
+def test_one_sentence_when_the_databases_have_the_schema_of_another_version(tmp_path: Path) -> None:
+    kept = tmp_path / ".carillon" / "postgres"
+    kept.mkdir(parents=True)
+    (tmp_path / ".carillon" / "schema").write_text("of another version")
+
+    done = start_in_vain(Runner(tmp_path))
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"rm -r {tmp_path}/.carillon" in done.stderr
+    assert list(kept.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tell a child of its parent")
