@@ -5,8 +5,9 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from functools import reduce
 from hashlib import sha256
+from operator import or_
 
 import grpc
 from starlette.datastructures import Headers
@@ -14,6 +15,7 @@ from starlette.datastructures import Headers
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1.application_pb2 import CallerRole
 from services.edge import problems
+from services.edge.access import Access, Caller
 from services.edge.rooms import Rooms
 from services.kit.client import read_fault
 
@@ -21,20 +23,9 @@ GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE 
 MAX_SECRET_BYTES = 1024
 MAX_VERDICTS = 10_000
 
-
-class Access(Enum):
-    """What a call asks of its caller."""
-
-    OPEN = auto()
-    CLIENT = auto()
-    BACK_END = auto()
-    OPERATOR = auto()
-
-
-NEEDS = {
-    Access.CLIENT: "a valid 'clientSecret' or 'appSecret' header",
-    Access.BACK_END: "a valid 'appSecret' header",
-    Access.OPERATOR: "'Authorization: Bearer' with the operator key",
+ROLES = {
+    CallerRole.CALLER_ROLE_CLIENT: Caller.CLIENT,
+    CallerRole.CALLER_ROLE_BACK_END: Caller.BACK_END,
 }
 
 
@@ -70,22 +61,22 @@ class Verdicts:
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, bytes], tuple[float, frozenset[int]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bytes], tuple[float, Caller]] = OrderedDict()
 
-    def get(self, app_id: str, digest: bytes) -> frozenset[int] | None:
+    def get(self, app_id: str, digest: bytes) -> Caller | None:
         key = (app_id, digest)
         kept = self._kept.get(key)
         if kept is None:
             return None
-        ends, roles = kept
+        ends, callers = kept
         if ends <= self._clock():
             del self._kept[key]
             return None
         self._kept.move_to_end(key)
-        return roles
+        return callers
 
-    def put(self, app_id: str, digest: bytes, roles: frozenset[int]) -> None:
-        self._kept[app_id, digest] = (self._clock() + self._seconds, roles)
+    def put(self, app_id: str, digest: bytes, callers: Caller) -> None:
+        self._kept[app_id, digest] = (self._clock() + self._seconds, callers)
         if len(self._kept) > MAX_VERDICTS:
             self._kept.popitem(last=False)
 
@@ -100,22 +91,21 @@ class Admission:
         self._operator_key = operator_key.encode()
         self._verdicts = verdicts
 
-    async def admit(self, access: Access, headers: Headers, app_id: str) -> bool:
-        """Whether the admitted caller is a back end; whoever is not admitted gets a Problem.
+    async def admit(self, access: Access, headers: Headers, app_id: str) -> Caller:
+        """What the admitted caller proved to be; whoever is not admitted gets a Problem.
 
         The order matters to SDKs: first 401 without a credential, then 404 for an unknown
         application, then 401 for a wrong credential.
         """
         if access is Access.OPEN:
-            return False
+            return Caller(0)
         if access is Access.OPERATOR:
             self._admit_operator(headers)
-            return True
-        roles = await self._judge(Credentials.of(headers), app_id, NEEDS[access])
-        is_back_end = CallerRole.CALLER_ROLE_BACK_END in roles
-        if not is_back_end and access is Access.BACK_END:
-            raise problems.unauthenticated(NEEDS[access])
-        return is_back_end
+            return Caller.OPERATOR
+        callers = await self._judge(Credentials.of(headers), app_id, access.need)
+        if not callers & access.value:
+            raise problems.unauthenticated(access.need)
+        return callers
 
     def forget(self, app_id: str) -> None:
         """Judge the callers of this application anew: it was changed here."""
@@ -125,20 +115,20 @@ class Admission:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         is_key = hmac.compare_digest(key.strip().encode(), self._operator_key)
         if not is_key or scheme.lower() != "bearer":
-            raise problems.unauthenticated(NEEDS[Access.OPERATOR])
+            raise problems.unauthenticated(Access.OPERATOR.need)
 
-    async def _judge(self, shown: Credentials, app_id: str, need: str) -> frozenset[int]:
+    async def _judge(self, shown: Credentials, app_id: str, need: str) -> Caller:
         if not shown:
             raise problems.unauthenticated(need)
         app_id = read_app_id(app_id)
         digest = shown.digest()
-        roles = self._verdicts.get(app_id, digest)
-        if roles is None:
-            roles = await self._ask(shown.without_oversized(), app_id, need)
-            self._verdicts.put(app_id, digest, roles)
-        return roles
+        callers = self._verdicts.get(app_id, digest)
+        if callers is None:
+            callers = await self._ask(shown.without_oversized(), app_id, need)
+            self._verdicts.put(app_id, digest, callers)
+        return callers
 
-    async def _ask(self, shown: Credentials, app_id: str, need: str) -> frozenset[int]:
+    async def _ask(self, shown: Credentials, app_id: str, need: str) -> Caller:
         request = pb.AuthenticateCallerRequest(
             app_id=app_id, app_secret=shown.app_secret, client_secret=shown.client_secret
         )
@@ -150,7 +140,7 @@ class Admission:
             if read_fault(error).reason == "CREDENTIALS_INVALID":
                 raise problems.unauthenticated(need) from None
             raise
-        return frozenset(verdict.roles)
+        return reduce(or_, (ROLES[role] for role in verdict.roles), Caller(0))
 
 
 def read_app_id(text: str) -> str:

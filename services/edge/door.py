@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.edge import bodies, problems
-from services.edge.admission import Access, Admission, read_app_id
+from services.edge.access import BACK_ENDS, Access, Caller
+from services.edge.admission import Admission, read_app_id
 from services.edge.problems import Problem
 from services.kit.client import read_fault
 
@@ -30,8 +31,13 @@ class Call:
 
     request: Request
     app_id: str
-    is_back_end: bool
+    callers: Caller
     max_body_bytes: int
+
+    @property
+    def is_back_end(self) -> bool:
+        """Whether the application's own side calls, and not its audience."""
+        return bool(self.callers & BACK_ENDS)
 
     def name(self, parameter: str) -> str:
         """What the path holds in the place of `{parameter}`; nothing there is no resource."""
@@ -65,7 +71,7 @@ class Door:
         self._max_body_bytes = max_body_bytes
 
     def route(self, path: str, **methods: tuple[Access, Handler]) -> Route:
-        """A route whose methods each ask their own access, as in `GET=(Access.CLIENT, read)`."""
+        """A route whose methods each ask their own access: `GET=(Access.CLIENT_READ, read)`."""
 
         async def endpoint(request: Request) -> Response:
             method = "GET" if request.method == "HEAD" else request.method
@@ -84,12 +90,12 @@ class Door:
 
     async def _admit(self, request: Request, access: Access) -> Call:
         app_id = request.path_params.get("app_id")
-        is_back_end = await self._admission.admit(access, request.headers, app_id or "")
+        callers = await self._admission.admit(access, request.headers, app_id or "")
         if app_id is not None:
             app_id = read_app_id(app_id)
             request.state.app_id = app_id
         _refuse_nul(request)
-        return Call(request, app_id or "", is_back_end, self._max_body_bytes)
+        return Call(request, app_id or "", callers, self._max_body_bytes)
 
 
 def _refuse_nul(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.edge.access import Caller
 from services.edge.admission import MAX_VERDICTS, Verdicts
 from tests.edge.conftest import APP_ID, APPS, Clock, World
 
@@ -178,7 +179,7 @@ async def test_a_remembered_verdict_serves_no_other_secret_and_no_other_call(
 def test_no_more_verdicts_are_kept_than_there_is_room_for() -> None:
     verdicts = Verdicts(5.0, Clock())
     for i in range(MAX_VERDICTS + 1):
-        verdicts.put("app", str(i).encode(), frozenset({1}))
+        verdicts.put("app", str(i).encode(), Caller.CLIENT)
 
     kept = [verdicts.get("app", str(i).encode()) for i in (0, 1, MAX_VERDICTS)]
-    assert kept == [None, frozenset({1}), frozenset({1})]
+    assert kept == [None, Caller.CLIENT, Caller.CLIENT]

@@ -9,7 +9,8 @@ from starlette.routing import Route
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1.application_pb2 import Application
 from services.edge import problems
-from services.edge.admission import Access, Admission, read_app_id
+from services.edge.access import Access
+from services.edge.admission import Admission, read_app_id
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, ROOT, Call, Door
 from services.edge.links import Links

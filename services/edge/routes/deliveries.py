@@ -7,7 +7,7 @@ from starlette.routing import Route
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1.message_pb2 import Delivery, Outcome
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
@@ -54,20 +54,19 @@ class Deliveries:
 
     def routes(self, door: Door) -> list[Route]:
         path = APP + "/messages/{message_id}"
-        client, back_end = Access.CLIENT, Access.BACK_END
         return [
             door.route(
                 path,
-                GET=(client, self._single.read),
-                PUT=(client, self._report_receipt),
-                DELETE=(back_end, self._single.delete),
+                GET=(Access.CLIENT_READ, self._single.read),
+                PUT=(Access.CLIENT_WRITE, self._report_receipt),
+                DELETE=(Access.MANAGE, self._single.delete),
             ),
-            door.route(path + "/status", GET=(back_end, self._single.read_status)),
-            door.route(path + "/report", GET=(back_end, self._read_report)),
+            door.route(path + "/status", GET=(Access.READ, self._single.read_status)),
+            door.route(path + "/report", GET=(Access.READ, self._read_report)),
             door.route(
                 path + "/deliverystatus",
-                GET=(back_end, self._list),
-                PUT=(client, self._report_receipt),
+                GET=(Access.READ, self._list),
+                PUT=(Access.CLIENT_WRITE, self._report_receipt),
             ),
         ]
 

@@ -10,7 +10,7 @@ from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1.device_pb2 import Device
 from carillon.targeting.v1 import subscription_service_pb2 as subscription_pb
 from carillon.type.v1.platform_pb2 import Platform
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.filters import EXACT, read_filters
@@ -36,8 +36,8 @@ class DeviceLists:
         return [
             door.route(
                 APP + "/devices",
-                GET=(Access.BACK_END, self._list),
-                POST=(Access.CLIENT, self._single.create),
+                GET=(Access.READ, self._list),
+                POST=(Access.CLIENT_WRITE, self._single.create),
             )
         ]
 

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1.device_pb2 import Device, DeviceState
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
@@ -37,13 +37,12 @@ class Devices:
         self._links = links
 
     def routes(self, door: Door) -> list[Route]:
-        client = Access.CLIENT
         return [
             door.route(
                 APP + "/devices/{device_id:path}",
-                GET=(client, self._read),
-                PUT=(client, self._update),
-                DELETE=(client, self._delete),
+                GET=(Access.CLIENT_READ, self._read),
+                PUT=(Access.CLIENT_WRITE, self._update),
+                DELETE=(Access.CLIENT_DELETE, self._delete),
             ),
         ]
 

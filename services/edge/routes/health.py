@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer
 from services.edge.door import ROOT, Call, Door
 

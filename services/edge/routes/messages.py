@@ -10,7 +10,7 @@ from starlette.routing import Route
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1.message_pb2 import Message, MessageStatus
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
@@ -41,10 +41,11 @@ class Messages:
         self._pager = Pager(links)
 
     def routes(self, door: Door) -> list[Route]:
-        back_end = Access.BACK_END
         return [
-            door.route(APP + "/messages", POST=(back_end, self._send), GET=(back_end, self._list)),
-            door.route(APP + "/messages/bulk", POST=(back_end, self._send_batch)),
+            door.route(
+                APP + "/messages", POST=(Access.WRITE, self._send), GET=(Access.READ, self._list)
+            ),
+            door.route(APP + "/messages/bulk", POST=(Access.WRITE, self._send_batch)),
         ]
 
     async def _send(self, call: Call) -> Response:

@@ -17,7 +17,7 @@ from carillon.registry.v1.gateway_pb2 import (
     WebPushSettings,
 )
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
@@ -116,9 +116,9 @@ class Settings:
     def routes(self, door: Door) -> list[Route]:
         path = APP + "/settings"
         return [
-            door.route(path, GET=(Access.BACK_END, self._list)),
-            door.route(path + "/gcmConfPublic", GET=(Access.CLIENT, self._read_sender)),
-            door.route(path + "/webpushServerKey", GET=(Access.CLIENT, self._read_server_key)),
+            door.route(path, GET=(Access.READ, self._list)),
+            door.route(path + "/gcmConfPublic", GET=(Access.CLIENT_READ, self._read_sender)),
+            door.route(path + "/webpushServerKey", GET=(Access.CLIENT_READ, self._read_server_key)),
             *(self._route(door, f"{path}/{name}", form) for name, form in FORMS.items()),
         ]
 
@@ -136,9 +136,8 @@ class Settings:
             )
             return no_content()
 
-        back_end = Access.BACK_END
         return door.route(
-            path, GET=(back_end, read), PUT=(back_end, put), DELETE=(back_end, delete)
+            path, GET=(Access.READ, read), PUT=(Access.MANAGE, put), DELETE=(Access.MANAGE, delete)
         )
 
     async def _list(self, call: Call) -> Response:

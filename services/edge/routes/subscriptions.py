@@ -10,7 +10,7 @@ from starlette.routing import Route
 from carillon.targeting.v1 import subscription_service_pb2 as pb
 from carillon.targeting.v1.subscription_pb2 import Subscription
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.filters import CONTAINS, EXACT, read_filters
@@ -42,9 +42,9 @@ class Subscriptions:
         return [
             door.route(
                 APP + "/subscriptions",
-                POST=(Access.CLIENT, self._create_or_end),
-                GET=(Access.CLIENT, self._list),
-                DELETE=(Access.CLIENT, self._delete),
+                POST=(Access.CLIENT_WRITE, self._create_or_end),
+                GET=(Access.CLIENT_READ, self._list),
+                DELETE=(Access.CLIENT_DELETE, self._delete),
             )
         ]
 

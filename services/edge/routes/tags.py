@@ -7,7 +7,7 @@ from starlette.routing import Route
 from carillon.targeting.v1 import tag_service_pb2 as pb
 from carillon.targeting.v1.tag_pb2 import Tag
 from services.edge import problems
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.filters import CONTAINS, EXACT, read_filters
@@ -35,14 +35,14 @@ class Tags:
         return [
             door.route(
                 APP + "/tags",
-                GET=(Access.CLIENT, self._list),
-                POST=(Access.BACK_END, self._create),
+                GET=(Access.CLIENT_READ, self._list),
+                POST=(Access.WRITE, self._create),
             ),
             door.route(
                 APP + "/tags/{tag_name:path}",
-                GET=(Access.CLIENT, self._read),
-                PUT=(Access.BACK_END, self._update),
-                DELETE=(Access.BACK_END, self._delete),
+                GET=(Access.CLIENT_READ, self._read),
+                PUT=(Access.WRITE, self._update),
+                DELETE=(Access.MANAGE, self._delete),
             ),
         ]
 
