@@ -37,7 +37,7 @@ class Settings:
     gateway_apns_url: str = VENDORS.apns
     gateway_apns_sandbox_url: str = VENDORS.apns_sandbox
     gateway_fcm_url: str = VENDORS.fcm
-    # Certificates to trust beside none: empty means the system's.
+    # A file of authorities (PEM) to trust beside the system's.
     gateway_ca_file: str = ""
     # RFC 8292: whom a push service may ask, as mailto: or https:.
     web_push_contact: str = VENDORS.web_push_contact

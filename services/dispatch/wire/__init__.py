@@ -1,23 +1,47 @@
 """The HTTP/2 sender: many small POSTs over few connections, behind one narrow seam."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A POST. Headers are (lower-case name, value); their values may be secret."""
+# A request that has no answer by then has none; its maker may set another time.
+ANSWER_SECONDS = 20.0
+
+
+class Identity(Struct, frozen=True):
+    """A client's certificate, its chain behind it, and the unencrypted key; all in PEM."""
+
+    certificate: str
+    private_key: str
+
+    def __repr__(self) -> str:
+        return "Identity(…)"
+
+
+# Structs, not dataclasses: one of each is made for every notification.
+class Request(Struct, frozen=True):
+    """A POST. Headers are (lower-case name, value); their values may be secret.
+
+    Plain http:// goes only to hosts that the deployment allows.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     # Requests share connections only within a pool: some gateways bind one to its credential.
     pool: str = ""
+    # Whom the connection shows itself as. Requests share one only with their own kind.
+    identity: Identity | None = None
+    # From when it is handed over, whatever it has to wait for.
+    seconds: float = ANSWER_SECONDS
+    # Never HTTP/1.1, which is else spoken where the other side offers no HTTP/2, and over http://.
+    http2_only: bool = False
+    # A new connection asks one thing at a time until its first good answer, as Apple wants it.
+    one_at_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Header names are in lower case; the body is cut at 64 KiB."""
 
     status: int

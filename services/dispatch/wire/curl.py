@@ -1,6 +1,7 @@
 """The wire by libcurl: HTTP/2 multiplexed over TLS, driven by the event loop."""
 
 import socket
+import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent
+from services.dispatch.wire import Answer, Forbidden, Identity, Request, Unanswered, Unsent
 from services.dispatch.wire.egress import EgressGuard
 
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 20
+MILLISECONDS = 1000
 MAX_STREAMS = 1000
 MAX_ANSWER_BYTES = 65_536
 MAX_IDLE_HANDLES = 512
@@ -42,12 +43,15 @@ class _Pool:
 
 
 class CurlWire:
-    """A Wire of one event loop. Connections are kept, and shared by pool and host."""
+    """A Wire of one event loop. Connections are kept, and shared by pool and host.
+
+    `ca_file` holds authorities to trust beside the system's.
+    """
 
     def __init__(self, guard: EgressGuard, ca_file: Path | None = None) -> None:
         self._guard = guard
-        self._ca_file = ca_file
-        self._pools: OrderedDict[str, _Pool] = OrderedDict()
+        self._roots = _read_roots(ca_file) if ca_file else None
+        self._pools: OrderedDict[tuple[str, Identity | None], _Pool] = OrderedDict()
         self._idle: list[pycurl.Curl] = []
 
     async def close(self) -> None:
@@ -63,8 +67,8 @@ class CurlWire:
         handle = self._idle.pop() if self._idle else pycurl.Curl()
         exchange = _Exchange(self._guard, urlsplit(request.url).hostname or "")
         try:
-            exchange.prepare(handle, request, self._ca_file)
-            async with self._use(request.pool) as multi:
+            exchange.prepare(handle, request, self._roots)
+            async with self._use((request.pool, request.identity)) as multi:
                 await multi.perform(handle)
             return Answer(
                 handle.getinfo(pycurl.RESPONSE_CODE), exchange.headers, bytes(exchange.body)
@@ -75,7 +79,7 @@ class CurlWire:
             self._keep(handle)
 
     @asynccontextmanager
-    async def _use(self, name: str) -> AsyncIterator[pycurl.AsyncCurlMulti]:
+    async def _use(self, name: tuple[str, Identity | None]) -> AsyncIterator[pycurl.AsyncCurlMulti]:
         pool = self._pools.get(name)
         if pool is None:
             pool = self._pools[name] = _Pool(pycurl.AsyncCurlMulti())
@@ -104,6 +108,12 @@ class CurlWire:
             handle.close()
 
 
+def _read_roots(ca_file: Path) -> bytes:
+    """The system's authorities and those of the file."""
+    system = ssl.get_default_verify_paths().cafile
+    return (Path(system).read_bytes() if system else b"") + b"\n" + ca_file.read_bytes()
+
+
 class _Exchange:
     """What one request gathers while libcurl works on it."""
 
@@ -114,7 +124,7 @@ class _Exchange:
         self.headers: dict[str, str] = {}
         self.body = bytearray()
 
-    def prepare(self, handle: pycurl.Curl, request: Request, ca_file: Path | None) -> None:
+    def prepare(self, handle: pycurl.Curl, request: Request, roots: bytes | None) -> None:
         set_option: Callable[[int, Any], None] = handle.setopt
         set_option(pycurl.URL, request.url)
         set_option(pycurl.POST, 1)
@@ -123,16 +133,24 @@ class _Exchange:
         set_option(
             pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "expect:"]
         )
-        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        set_option(
+            pycurl.HTTP_VERSION,
+            pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+            if request.http2_only
+            else pycurl.CURL_HTTP_VERSION_2TLS,
+        )
         set_option(pycurl.PIPEWAIT, 1)
         set_option(pycurl.NOSIGNAL, 1)
         set_option(pycurl.FOLLOWLOCATION, 0)
         set_option(pycurl.PROXY, "")
         set_option(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
-        set_option(pycurl.TIMEOUT, ANSWER_SECONDS)
+        set_option(pycurl.TIMEOUT_MS, max(int(request.seconds * MILLISECONDS), 1))
         set_option(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        if ca_file is not None:
-            set_option(pycurl.CAINFO, str(ca_file))
+        if roots is not None:
+            set_option(pycurl.CAINFO_BLOB, roots)
+        if request.identity is not None:
+            set_option(pycurl.SSLCERT_BLOB, request.identity.certificate.encode())
+            set_option(pycurl.SSLKEY_BLOB, request.identity.private_key.encode())
         set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         set_option(pycurl.HEADERFUNCTION, self._hear_header)
         set_option(pycurl.WRITEFUNCTION, self._hear_body)
