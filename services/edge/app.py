@@ -1,9 +1,7 @@
 """The edge as an ASGI application, put together from its rooms."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -36,14 +34,9 @@ def build_app(rooms: Rooms, settings: Settings, clock: Callable[[], float]) -> S
     """The whole REST API; `clock` is monotonic, in seconds."""
     verdicts = Verdicts(settings.auth_cache_seconds, clock)
     admission = Admission(rooms, settings.operator_key, verdicts)
-    tracing = Middleware(
-        OpenTelemetryMiddleware,
-        default_span_details=_name_span,
-        exclude_spans=["receive", "send"],
-    )
     app = Starlette(
         routes=_list_routes(rooms, settings, admission),
-        middleware=[tracing, Middleware(Observer)],
+        middleware=[Middleware(Observer)],
         exception_handlers={HTTPException: _refuse},
     )
     # A redirect would turn an SDK's POST into a GET.
@@ -67,11 +60,6 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
         *Messages(rooms, links).routes(door),
         *Deliveries(rooms, links, SingleMessage(rooms, links)).routes(door),
     ]
-
-
-def _name_span(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Until the route is known: names with paths in them would be without number."""
-    return str(scope.get("method", "HTTP")), {}
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

@@ -3,20 +3,26 @@
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from opentelemetry.trace import Span, StatusCode
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.edge import problems
+from services.kit.tracing import HEADER as TRACE_HEADER
+from services.kit.tracing import start_serving
 
 log = structlog.get_logger()
 
 HEADER = "X-Request-Id"
 SANE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 CLIENT_GONE = 499
+SERVER_ERROR = 500
+WANTED = {HEADER.lower().encode(), TRACE_HEADER.encode()}
 
 
 class Observer:
@@ -28,7 +34,10 @@ class Observer:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _read_id(scope)
+        given = _read_headers(scope)
+        request_id = _read_id(given)
+        # Named by its route once that is known: names with paths in them would be without number.
+        span = start_serving(scope["method"], given.get(TRACE_HEADER, ""))
         status = 0
 
         async def note(message: Message) -> None:
@@ -49,15 +58,28 @@ class Observer:
                 await problems.internal(request_id).to_response()(scope, receive, note)
         finally:
             _report(scope, status, request_id, time.perf_counter() - started)
+            _end(span, scope["method"], status)
 
 
-def _read_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            text: str = value.decode("latin-1")
-            if SANE_ID.fullmatch(text):
-                return text
-    return str(uuid.uuid4())
+def _read_headers(scope: Scope) -> dict[str, str]:
+    """Those that the observer wants."""
+    return {
+        name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in WANTED
+    }
+
+
+def _read_id(given: Mapping[str, str]) -> str:
+    text = given.get(HEADER.lower(), "")
+    return text if SANE_ID.fullmatch(text) else str(uuid.uuid4())
+
+
+def _end(span: Span, method: str, status: int) -> None:
+    if span.is_recording():
+        span.set_attribute("http.request.method", method)
+        span.set_attribute("http.response.status_code", status)
+        if status >= SERVER_ERROR:
+            span.set_status(StatusCode.ERROR)
+    span.end()
 
 
 def _report(scope: Scope, status: int, request_id: str, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -11,12 +10,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
-from opentelemetry import metrics
-from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
+from opentelemetry import metrics, trace
+from opentelemetry.trace import Span
 
 from services.kit.database import is_outage
 from services.kit.faults import Fault, StoreUnavailable
 from services.kit.process import House
+from services.kit.tracing import HEADER, start_serving
 
 log = structlog.get_logger()
 
@@ -35,11 +35,8 @@ def new_server(room: str, *, quiet: Collection[str] = ()) -> grpc.aio.Server:
 
     Calls of the methods in `quiet` (polls) are not logged when they go well.
     """
-    untraced = filters.negate(filters.health_check())
-    tracing = aio_server_interceptor(filter_=untraced)  # type: ignore[no-untyped-call]  # theirs
-    return grpc.aio.server(
-        interceptors=[tracing, FaultInterceptor(f"{room}.carillon", quiet)], options=OPTIONS
-    )
+    watch = Watch(f"{room}.carillon", quiet)
+    return grpc.aio.server(interceptors=[watch], options=OPTIONS)
 
 
 async def serve(house: House, server: grpc.aio.Server, listen: str, services: list[str]) -> int:
@@ -68,8 +65,8 @@ async def serve(house: House, server: grpc.aio.Server, listen: str, services: li
     return port
 
 
-class FaultInterceptor(grpc.aio.ServerInterceptor):
-    """Logs and measures each call of ours, and turns what it raises into a status.
+class Watch(grpc.aio.ServerInterceptor):
+    """Traces, logs and measures each call of ours, and turns what it raises into a status.
 
     A Fault is shown with its reason and facts; a database outage as STORE_UNAVAILABLE; anything
     else is a bug: logged with its trace, shown as a bare INTERNAL.
@@ -78,6 +75,7 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, domain: str, quiet: Collection[str] = ()) -> None:
         self._domain = domain
         self._quiet = frozenset(quiet)
+        self._watched: dict[str, Any] = {}
         self._seconds = metrics.get_meter("carillon.kit").create_histogram(
             "rpc.server.call.duration", unit="s", description="Time to answer a call."
         )
@@ -87,47 +85,57 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:  # noqa: ANN401  as grpc.aio has it
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if watched := self._watched.get(method):
+            return watched
+        handler = await continuation(handler_call_details)
         # The stock health and reflection services answer in coroutine style, which the wrapping
         # of streams below would break.
         if handler is None or not method.startswith("/carillon."):
             return handler
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._wrap_stream(method, handler.unary_stream),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._wrap_unary(method, handler.unary_unary),
-            handler.request_deserializer,
-            handler.response_serializer,
-        )
+            make, behaviour = grpc.unary_stream_rpc_method_handler, self._watch_stream
+            ours = behaviour(method, handler.unary_stream)
+        else:
+            make, behaviour = grpc.unary_unary_rpc_method_handler, self._watch_unary
+            ours = behaviour(method, handler.unary_unary)
+        watched = make(ours, handler.request_deserializer, handler.response_serializer)
+        self._watched[method] = watched
+        return watched
 
-    def _wrap_unary(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def _watch_unary(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Any) -> Any:  # noqa: ANN401  as grpc.aio has it
-            async with self._watching(method, context):
-                return await behaviour(request, context)
+            started, span = self._enter(method, context)
+            try:
+                answer = await behaviour(request, context)
+            except Exception as error:  # noqa: BLE001  every error has its answer
+                await self._abort(method, error, context, started)
+            else:
+                self._note(method, "OK", "", started)
+                return answer
+            finally:
+                span.end()
 
         return call
 
-    def _wrap_stream(self, method: str, behaviour: Behaviour) -> Behaviour:
+    def _watch_stream(self, method: str, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ANN401  likewise
-            async with self._watching(method, context):
+            started, span = self._enter(method, context)
+            try:
                 async for answer in behaviour(request, context):
                     yield answer
+                self._note(method, "OK", "", started)
+            except Exception as error:  # noqa: BLE001  likewise
+                await self._abort(method, error, context, started)
+            finally:
+                span.end()
 
         return call
 
-    @asynccontextmanager
-    async def _watching(self, method: str, context: Any) -> AsyncIterator[None]:  # noqa: ANN401  likewise
-        started = time.perf_counter()
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  every error has its answer
-            await self._abort(method, error, context, started)
-        self._note(method, "OK", "", started)
+    def _enter(self, method: str, context: Any) -> tuple[float, Span]:  # noqa: ANN401  likewise
+        told = dict(context.invocation_metadata() or ())
+        span = start_serving(method.lstrip("/"), str(told.get(HEADER, "")))
+        return time.perf_counter(), span
 
     async def _abort(self, method: str, error: Exception, context: Any, started: float) -> None:  # noqa: ANN401
         if not isinstance(error, Fault) and is_outage(error):
@@ -140,6 +148,7 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
         await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
     def _note(self, method: str, code: str, reason: str, started: float) -> None:
+        trace.get_current_span().set_attribute("rpc.response.status_code", code)
         seconds = time.perf_counter() - started
         self._seconds.record(
             seconds, {"rpc.method": method.lstrip("/"), "rpc.response.status_code": code}

@@ -97,21 +97,22 @@ def start_tracing(room: str, otlp_endpoint: str) -> Callable[[], None]:
     """Export spans and metrics if there is an endpoint, else only make trace ids; return an end."""
     resource = Resource.create({SERVICE_NAME: f"carillon-{room}"})
     sampler = DEFAULT_ON if otlp_endpoint else ALWAYS_OFF
-    tracers, readers = TracerProvider(sampler, resource), []
+    tracers, meters = TracerProvider(sampler, resource), None
     if otlp_endpoint:
         plain = not otlp_endpoint.startswith("https")
         spans = OTLPSpanExporter(otlp_endpoint, plain, timeout=EXPORT_SECONDS)
         tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=1000))
         figures = OTLPMetricExporter(otlp_endpoint, plain, timeout=EXPORT_SECONDS)
-        readers.append(PeriodicExportingMetricReader(figures, export_interval_millis=15_000))
+        reader = PeriodicExportingMetricReader(figures, export_interval_millis=15_000)
+        meters = MeterProvider([reader], resource)
+        metrics.set_meter_provider(meters)
         # It names an older SQLAlchemy as its newest, but instruments this one.
         SQLAlchemyInstrumentor().instrument(tracer_provider=tracers, skip_dep_check=True)
-    meters = MeterProvider(readers, resource)
     trace.set_tracer_provider(tracers)
-    metrics.set_meter_provider(meters)
 
     def stop() -> None:
         tracers.shutdown()
-        meters.shutdown()
+        if meters:
+            meters.shutdown()
 
     return stop
