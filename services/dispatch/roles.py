@@ -7,13 +7,15 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from carillon.dispatch.v1 import message_service_pb2, message_service_pb2_grpc
+from carillon.dispatch.v1 import channel_service_pb2_grpc, message_service_pb2_grpc
 from services.dispatch import store
 from services.dispatch.acceptance import Acceptance
+from services.dispatch.api.channel_service import ChannelServicer
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.delivery import Desk
 from services.dispatch.domain.parcels import Lane
+from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.gateways.pool import GatewayPool
 from services.dispatch.planner import Planner
@@ -28,6 +30,8 @@ from services.kit.client import open_channel
 from services.kit.database import Ringer, listen, open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
+
+SERVICES = [f"carillon.dispatch.v1.{name}Service" for name in ("Message", "Channel")]
 
 
 def now() -> datetime:
@@ -58,7 +62,7 @@ class Premises:
 
 
 async def open_api(premises: Premises) -> int:
-    """Serve MessageService; return the port."""
+    """Serve what dispatch answers; return the port."""
     acceptance = Acceptance(
         premises.db,
         now,
@@ -75,8 +79,10 @@ async def open_api(premises: Premises) -> int:
     )
     server = new_server("dispatch")
     message_service_pb2_grpc.add_MessageServiceServicer_to_server(servicer, server)
-    name = message_service_pb2.DESCRIPTOR.services_by_name["MessageService"].full_name
-    return await serve(premises.house, server, premises.settings.listen, [name])
+    channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(
+        ChannelServicer(premises.db, now), server
+    )
+    return await serve(premises.house, server, premises.settings.listen, SERVICES)
 
 
 async def open_planner(premises: Premises) -> None:
@@ -125,3 +131,4 @@ async def open_reporter(premises: Premises) -> None:
     reporter = Reporter(premises.db, premises.registry)
     premises.listen(store.OUTBOX, reporter.bell.ring)
     premises.house.keep_running("reporter", reporter.run())
+    premises.house.keep_running("follower", Follower(premises.db, premises.registry).run())

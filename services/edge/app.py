@@ -18,6 +18,7 @@ from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes import health
 from services.edge.routes.apps import Apps
+from services.edge.routes.channels import ChannelGroups, Channels
 from services.edge.routes.deliveries import Deliveries
 from services.edge.routes.device_lists import DeviceLists
 from services.edge.routes.devices import Devices
@@ -57,6 +58,8 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
         *devices.routes(door),
         *Tags(rooms, links).routes(door),
         *Subscriptions(rooms, links).routes(door),
+        *Channels(rooms, links).routes(door),
+        *ChannelGroups(rooms, links).routes(door),
         *Messages(rooms, links).routes(door),
         *Deliveries(rooms, links, SingleMessage(rooms, links)).routes(door),
     ]

@@ -34,6 +34,10 @@ PREFIXES = (
     ("configuration.web_push.", ""),
     ("configuration.", ""),
     ("application.", ""),
+    ("channel.name", "channelName"),
+    ("channel.", ""),
+    ("channel_group.name", "groupName"),
+    ("channel_group.", ""),
     ("device.", ""),
     ("tag.", ""),
 )

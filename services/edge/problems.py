@@ -146,6 +146,22 @@ def _message_missing(fault: RemoteFault) -> Problem:
     return missing("Message", "messageId", fault.facts.get("message_id", ""))
 
 
+def _channel_missing(fault: RemoteFault) -> Problem:
+    return missing("Channel", "channelId", fault.facts.get("channel_id", ""))
+
+
+def _channel_exists(fault: RemoteFault) -> Problem:
+    return _exists("Channel", "channelId", fault.facts.get("channel_id", ""))
+
+
+def _channel_group_missing(fault: RemoteFault) -> Problem:
+    return missing("ChannelGroup", "groupId", fault.facts.get("group_id", ""))
+
+
+def _channel_group_exists(fault: RemoteFault) -> Problem:
+    return _exists("ChannelGroup", "groupId", fault.facts.get("group_id", ""))
+
+
 def _payload_too_large(fault: RemoteFault) -> Problem:
     size, limit = fault.facts.get("size", "?"), fault.facts.get("limit", "?")
     platform = read_platform_name(fault.facts.get("platform", ""))
@@ -210,6 +226,10 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (DISPATCH, "PAYLOAD_TOO_LARGE"): _payload_too_large,
     (DISPATCH, "TARGET_UNKNOWN"): _target_unknown,
     (DISPATCH, "REQUEST_ID_REUSED"): _request_id_reused,
+    (DISPATCH, "CHANNEL_NOT_FOUND"): _channel_missing,
+    (DISPATCH, "CHANNEL_EXISTS"): _channel_exists,
+    (DISPATCH, "CHANNEL_GROUP_NOT_FOUND"): _channel_group_missing,
+    (DISPATCH, "CHANNEL_GROUP_EXISTS"): _channel_group_exists,
 }
 
 # CANCELLED is what a channel says that is being closed, RESOURCE_EXHAUSTED a room out of breath.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from carillon.dispatch.v1 import channel_service_pb2_grpc as channel_rpc
 from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
 from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
 from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
@@ -23,6 +24,7 @@ class Rooms:
     tags: "tag_rpc.TagServiceAsyncStub"
     subscriptions: "subscription_rpc.SubscriptionServiceAsyncStub"
     messages: "message_rpc.MessageServiceAsyncStub"
+    channels: "channel_rpc.ChannelServiceAsyncStub"
     timeout: float
 
 
@@ -38,5 +40,6 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
         tags=tag_rpc.TagServiceStub(targeting),
         subscriptions=subscription_rpc.SubscriptionServiceStub(targeting),
         messages=message_rpc.MessageServiceStub(dispatch),
+        channels=channel_rpc.ChannelServiceStub(dispatch),
         timeout=settings.room_timeout,
     )

@@ -123,7 +123,11 @@ def _read_content(said: Said | None, settings: MessageSettings, prefix: str) -> 
         content.apple.CopyFrom(options)
     if gcm := settings.gcm:
         content.android.CopyFrom(
-            AndroidOptions(title=gcm.android_title or "", payload=_write_payload(gcm.payload))
+            AndroidOptions(
+                title=gcm.android_title or "",
+                payload=_write_payload(gcm.payload),
+                channel_id=gcm.channel_id or "",
+            )
         )
     if settings.chrome_web:
         content.chrome.CopyFrom(_write_web(settings.chrome_web))

@@ -13,6 +13,7 @@ from services.edge.rooms import open_rooms
 from services.edge.settings import Settings
 from services.kit.process import House
 from services.kit.server import new_server, serve
+from tests.edge.rooms.channels import Channels
 from tests.edge.rooms.dispatch import Dispatch
 from tests.edge.rooms.registry import Registry
 from tests.edge.rooms.targeting import Targeting
@@ -42,6 +43,7 @@ class World:
     registry: Registry
     targeting: Targeting
     dispatch: Dispatch
+    channels: Channels
     clock: Clock
     app: Starlette
     settings: Settings
@@ -82,10 +84,11 @@ async def edge_settings() -> Settings:
     return Settings(operator_key=OPERATOR_KEY, public_url=PUBLIC, room_timeout=5.0)
 
 
-async def start(house: House, name: str, room: Registry | Targeting | Dispatch) -> str:
+async def start(house: House, name: str, *parts: Registry | Targeting | Dispatch | Channels) -> str:
     """Serve a room in this process; return its address."""
     server = new_server(name)
-    room.add_to(server)
+    for part in parts:
+        part.add_to(server)
     port = await serve(house, server, "127.0.0.1:0", [])
     return f"127.0.0.1:{port}"
 
@@ -94,12 +97,12 @@ async def start(house: House, name: str, room: Registry | Targeting | Dispatch) 
 async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
     registry = Registry()
     targeting = Targeting(registry)
-    dispatch = Dispatch(registry)
+    dispatch, channels = Dispatch(registry), Channels()
     settings = replace(
         edge_settings,
         registry_address=await start(house, "registry", registry),
         targeting_address=await start(house, "targeting", targeting),
-        dispatch_address=await start(house, "dispatch", dispatch),
+        dispatch_address=await start(house, "dispatch", dispatch, channels),
     )
     clock = Clock()
     app = build_app(open_rooms(house, settings), settings, clock)
@@ -112,6 +115,7 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
             registry,
             targeting,
             dispatch,
+            channels,
             clock,
             app,
             settings,

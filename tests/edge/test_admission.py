@@ -14,6 +14,10 @@ CLIENT_CALLS = [
     ("DELETE", "/devices/phone"),
     ("GET", "/tags"),
     ("GET", "/tags/news"),
+    ("GET", "/channels"),
+    ("GET", "/channels/alerts"),
+    ("GET", "/channelGroups"),
+    ("GET", "/channelGroups/money"),
     ("POST", "/subscriptions"),
     ("POST", "/subscriptions?action=delete"),
     ("GET", "/subscriptions"),
@@ -29,6 +33,11 @@ BACK_END_CALLS = [
     ("POST", "/tags"),
     ("PUT", "/tags/news"),
     ("DELETE", "/tags/news"),
+    *(
+        (method, path + one)
+        for path in ("/channels", "/channelGroups")
+        for method, one in (("POST", ""), ("PUT", "/x"), ("DELETE", "/x"))
+    ),
     ("POST", "/messages"),
     ("POST", "/messages/bulk"),
     ("GET", "/messages"),

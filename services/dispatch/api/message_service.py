@@ -1,7 +1,7 @@
 """MessageService: takes messages, and answers for what came of them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,13 +14,14 @@ from carillon.dispatch.v1 import message_service_pb2 as pb
 from services.dispatch import deliveries
 from services.dispatch.acceptance import Acceptance
 from services.dispatch.api import wire
+from services.dispatch.domain.channels import Channel
 from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, TargetUnknown
 from services.dispatch.domain.messages import Message, Submission
 from services.dispatch.domain.outcomes import Delivery, Outcome, Receipt
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.receiving import Receiving
-from services.dispatch.store import messages
+from services.dispatch.store import channels, messages
 from services.dispatch.tracing import current_trace_parent
 from services.kit import paging
 from services.kit.faults import FieldInvalid
@@ -51,7 +52,8 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         self, request: pb.SendMessageRequest, _context: Context
     ) -> pb.SendMessageResponse:
         app_id = wire.parse_app_id(request.app_id)
-        submission = await self._check(app_id, request)
+        known = await self._read_channels(app_id, [request])
+        submission = await self._check(app_id, request, known)
         accepted = await self._accept(app_id, request, request.request_id, [submission])
         return pb.SendMessageResponse(message=wire.write_message(accepted[0]))
 
@@ -61,8 +63,9 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         app_id = wire.parse_app_id(request.app_id)
         if not 1 <= len(request.messages) <= MAX_BATCH:
             raise FieldInvalid("messages", f"must hold 1 to {MAX_BATCH} entries")
+        known = await self._read_channels(app_id, request.messages)
         submissions = [
-            await self._check(app_id, part, f"messages[{number}].")
+            await self._check(app_id, part, known, f"messages[{number}].")
             for number, part in enumerate(request.messages)
         ]
         accepted = await self._accept(app_id, request, request.request_id, submissions)
@@ -170,10 +173,26 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
             cancelled = await self._find(tx, request.app_id, request.message_id)
         return pb.CancelMessageResponse(message=wire.write_message(cancelled))
 
+    async def _read_channels(
+        self, app_id: UUID, requests: Sequence[pb.SendMessageRequest]
+    ) -> dict[str, Channel]:
+        """The channels that these requests name, as they stand now."""
+        asked = {request.message.content.android.channel_id for request in requests}
+        named = [one for one in asked if wire.is_name(one)]
+        if not named:
+            return {}
+        async with self._db.connect() as connection:
+            found = await channels.find(connection, app_id, named)
+        return {channel_id: kept.value for channel_id, kept in found.items()}
+
     async def _check(
-        self, app_id: UUID, request: pb.SendMessageRequest, prefix: str = ""
+        self,
+        app_id: UUID,
+        request: pb.SendMessageRequest,
+        known: Mapping[str, Channel],
+        prefix: str = "",
     ) -> Submission:
-        submission = wire.parse_submission(app_id, request, current_trace_parent(), prefix)
+        submission = wire.parse_submission(app_id, request, current_trace_parent(), prefix, known)
         self._limits.check(submission.content, submission.target)
         if request.validate_target:
             unknown = await self._directory.unknown_names(app_id, submission.target)

@@ -7,6 +7,8 @@ from uuid import UUID
 import grpc
 
 from carillon.registry.v1 import (
+    change_service_pb2,
+    change_service_pb2_grpc,
     device_service_pb2,
     device_service_pb2_grpc,
     gateway_pb2,
@@ -27,7 +29,7 @@ from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Target
 from services.dispatch.domain.outcomes import DeadAddress
 from services.dispatch.domain.parcels import WHOLE_AXIS, Recipient, Slice
-from services.dispatch.domain.rooms import Chunk, Cut, Identity, TargetRefused
+from services.dispatch.domain.rooms import Chunk, Cut, Endings, Identity, TargetRefused
 from services.kit.client import read_fault
 
 # A stream may take as long as its reader; this bounds one that hangs.
@@ -107,9 +109,10 @@ class TargetingRoom:
 
 
 class RegistryRoom:
-    """A CredentialSource, a DeviceBook, and the Directory's knowledge of devices."""
+    """A CredentialSource, a DeviceBook, an EndingsFeed, and what the Directory knows of devices."""
 
     def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._changes = change_service_pb2_grpc.ChangeServiceStub(channel)
         self._devices = device_service_pb2_grpc.DeviceServiceStub(channel)
         self._gateways = gateway_service_pb2_grpc.GatewayServiceStub(channel)
         self._timeout = timeout
@@ -142,6 +145,13 @@ class RegistryRoom:
         with _asking("registry"):
             answer = await self._devices.ReportDeadAddresses(request, timeout=self._timeout)
         return answer.buried_count
+
+    async def endings(self, position: str) -> Endings:
+        request = change_service_pb2.ListChangesRequest(position=position)
+        with _asking("registry"):
+            answer = await self._changes.ListChanges(request, timeout=self._timeout)
+        ended = (change.app_id for change in answer.changes if change.application_deleted)
+        return Endings(tuple(map(UUID, ended)), answer.next_position)
 
     async def identify_uids(self, app_id: UUID, uids: Sequence[int]) -> list[Identity]:
         found: list[Identity] = []

@@ -1,6 +1,7 @@
 """Between protobuf and the domain. What comes in is checked here, field by field."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from carillon.dispatch.v1 import message_pb2, message_service_pb2
 from carillon.type.v1 import platform_pb2, target_pb2
 from services.dispatch.domain import ids
+from services.dispatch.domain.channels import Channel
 from services.dispatch.domain.faults import MessageNotFound
 from services.dispatch.domain.messages import (
     Content,
@@ -25,6 +27,7 @@ from services.dispatch.domain.outcomes import Outcome
 from services.kit.faults import FieldInvalid
 
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+NO_CHANNELS: Mapping[str, Channel] = {}
 MAX_NAMES = 1000
 MAX_NAME = 254
 MAX_URL = 2048
@@ -88,6 +91,11 @@ def parse_message_id(text: str) -> str:
     return text
 
 
+def is_name(text: str) -> bool:
+    """Whether anything can have this name: what else is asked for need not be looked up."""
+    return 0 < len(text) <= MAX_NAME and "\x00" not in text
+
+
 def parse_name(field: str, text: str, limit: int = MAX_NAME) -> str:
     if not text:
         raise FieldInvalid(field, f"must be 1 to {limit} characters, not empty")
@@ -108,19 +116,25 @@ def parse_submission(
     request: message_service_pb2.SendMessageRequest,
     trace_parent: str,
     prefix: str = "",
+    known: Mapping[str, Channel] = NO_CHANNELS,
 ) -> Submission:
-    """A submission from a request; `prefix` names it within a batch."""
+    """A submission from a request; `prefix` names it within a batch.
+
+    `known` are the channels that stand for the ids in it.
+    """
     message = request.message
     return Submission(
         app_id,
-        _parse_content(f"{prefix}message.content", message.content),
+        _parse_content(f"{prefix}message.content", message.content, known),
         parse_target(f"{prefix}message.target", message.target),
         _parse_annotation(f"{prefix}message.annotation", message.annotation),
         trace_parent,
     )
 
 
-def _parse_content(field: str, content: message_pb2.Content) -> Content:
+def _parse_content(
+    field: str, content: message_pb2.Content, known: Mapping[str, Channel]
+) -> Content:
     return Content(
         alert=parse_name(f"{field}.alert", content.alert, MAX_ALERT),
         url=parse_text(f"{field}.url", content.url, MAX_URL),
@@ -128,7 +142,16 @@ def _parse_content(field: str, content: message_pb2.Content) -> Content:
         android=_parse_options(f"{field}.android", content.android),
         chrome=_parse_options(f"{field}.chrome", content.chrome),
         firefox=_parse_options(f"{field}.firefox", content.firefox),
+        channel=_expand_channel(f"{field}.android.channel_id", content.android.channel_id, known),
     )
+
+
+def _expand_channel(field: str, channel_id: str, known: Mapping[str, Channel]) -> Channel | None:
+    if not channel_id:
+        return None
+    if channel_id not in known:
+        raise FieldInvalid(field, "names no channel of this application")
+    return known[channel_id]
 
 
 def _parse_options(
@@ -233,7 +256,9 @@ def _write_content(content: Content) -> message_pb2.Content:
         url=content.url,
         apple=message_pb2.AppleOptions(title=content.apple.title, payload=content.apple.payload),
         android=message_pb2.AndroidOptions(
-            title=content.android.title, payload=content.android.payload
+            title=content.android.title,
+            payload=content.android.payload,
+            channel_id=content.channel.channel_id if content.channel else "",
         ),
         chrome=web(content.chrome),
         firefox=web(content.firefox),

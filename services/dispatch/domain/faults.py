@@ -59,3 +59,35 @@ class RoomUnavailable(Fault):
 
     def __init__(self, room: str) -> None:
         super().__init__(f"{room} does not answer; repeat after a moment", room=room)
+
+
+class ChannelNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "CHANNEL_NOT_FOUND"
+
+    def __init__(self, channel_id: str) -> None:
+        super().__init__(f"no channel has the id {channel_id!r}", channel_id=channel_id)
+
+
+class ChannelExists(Fault):
+    code = Code.ALREADY_EXISTS
+    reason = "CHANNEL_EXISTS"
+
+    def __init__(self, channel_id: str) -> None:
+        super().__init__(f"a channel has the id {channel_id!r} already", channel_id=channel_id)
+
+
+class ChannelGroupNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "CHANNEL_GROUP_NOT_FOUND"
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__(f"no channel group has the id {group_id!r}", group_id=group_id)
+
+
+class ChannelGroupExists(Fault):
+    code = Code.ALREADY_EXISTS
+    reason = "CHANNEL_GROUP_EXISTS"
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__(f"a channel group has the id {group_id!r} already", group_id=group_id)

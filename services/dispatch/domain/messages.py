@@ -6,6 +6,7 @@ from enum import Enum, IntEnum
 from uuid import UUID
 
 from services.dispatch.domain import ids
+from services.dispatch.domain.channels import Channel
 
 
 class Platform(IntEnum):
@@ -65,6 +66,8 @@ class Content:
     android: Options = Options()
     chrome: Options = Options()
     firefox: Options = Options()
+    # As it stood when the message was accepted.
+    channel: Channel | None = None
 
 
 class Status(IntEnum):

@@ -45,6 +45,14 @@ class Identity:
     deleted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """Applications that have ended, and where registry's feed goes on after them."""
+
+    app_ids: tuple[UUID, ...]
+    next_position: str
+
+
 class Slicer(Protocol):
     """Targeting, as the planner needs it."""
 
@@ -73,6 +81,12 @@ class DeviceBook(Protocol):
     """Registry, as the reporter needs it."""
 
     async def report_dead(self, reports: Sequence[DeadAddress]) -> int: ...
+
+
+class EndingsFeed(Protocol):
+    """Registry, as whoever follows the ends of applications needs it."""
+
+    async def endings(self, position: str) -> Endings: ...
 
 
 class Directory(Protocol):

@@ -107,3 +107,31 @@ requests = sa.Table(
     sa.Column("message_ids", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("expire_time", sa.DateTime(timezone=True), nullable=False),
 )
+
+channel_groups = sa.Table(
+    "channel_groups",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("group_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+channels = sa.Table(
+    "channels",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("channel_id", sa.Text, primary_key=True),
+    sa.Column("settings", pg.JSONB, nullable=False),
+    sa.Column("group_id", sa.Text),
+    sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("position", sa.Text, nullable=False),
+)

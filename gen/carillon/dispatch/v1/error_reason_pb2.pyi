@@ -45,6 +45,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database is away; nothing was done. Repeat after a moment."""
     ERROR_REASON_ROOM_UNAVAILABLE: _ErrorReason.ValueType  # 9
     """Targeting or registry did not answer in time. Metadata: room."""
+    ERROR_REASON_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 20
+    """The application has no such channel. Metadata: channel_id."""
+    ERROR_REASON_CHANNEL_EXISTS: _ErrorReason.ValueType  # 21
+    """The application has one of this id already. Metadata: channel_id."""
+    ERROR_REASON_CHANNEL_GROUP_NOT_FOUND: _ErrorReason.ValueType  # 22
+    """The application has no such channel group. Metadata: group_id."""
+    ERROR_REASON_CHANNEL_GROUP_EXISTS: _ErrorReason.ValueType  # 23
+    """The application has one of this id already. Metadata: group_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why dispatch refused. Sent as google.rpc.ErrorInfo with the domain
@@ -74,4 +82,12 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 8
 """The database is away; nothing was done. Repeat after a moment."""
 ERROR_REASON_ROOM_UNAVAILABLE: ErrorReason.ValueType  # 9
 """Targeting or registry did not answer in time. Metadata: room."""
+ERROR_REASON_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 20
+"""The application has no such channel. Metadata: channel_id."""
+ERROR_REASON_CHANNEL_EXISTS: ErrorReason.ValueType  # 21
+"""The application has one of this id already. Metadata: channel_id."""
+ERROR_REASON_CHANNEL_GROUP_NOT_FOUND: ErrorReason.ValueType  # 22
+"""The application has no such channel group. Metadata: group_id."""
+ERROR_REASON_CHANNEL_GROUP_EXISTS: ErrorReason.ValueType  # 23
+"""The application has one of this id already. Metadata: group_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

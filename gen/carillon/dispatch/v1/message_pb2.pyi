@@ -262,19 +262,25 @@ class AndroidOptions(_message.Message):
 
     TITLE_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Optional."""
     payload: _builtins.str
     """Optional. JSON, as in AppleOptions."""
+    channel_id: _builtins.str
+    """Optional. A channel of the application. It goes along as it stands when the
+    message is accepted; later changes do not reach it.
+    """
     def __init__(
         self,
         *,
         title: _builtins.str = ...,
         payload: _builtins.str = ...,
+        channel_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "payload", b"payload", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -114,6 +114,38 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX requests_expired ON requests (expire_time)",
+    """
+    CREATE TABLE channel_groups (
+        app_id uuid NOT NULL,
+        group_id text COLLATE "C" NOT NULL CHECK (length(group_id) BETWEEN 1 AND 254),
+        name text NOT NULL,
+        create_time timestamptz NOT NULL,
+        update_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, group_id)
+    )
+    """,
+    # What a channel looks like is read and written as a whole; nobody searches in it.
+    """
+    CREATE TABLE channels (
+        app_id uuid NOT NULL,
+        channel_id text COLLATE "C" NOT NULL CHECK (length(channel_id) BETWEEN 1 AND 254),
+        settings jsonb NOT NULL,
+        group_id text COLLATE "C",
+        create_time timestamptz NOT NULL,
+        update_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, channel_id),
+        FOREIGN KEY (app_id, group_id) REFERENCES channel_groups ON DELETE SET NULL (group_id)
+    )
+    """,
+    # Which channels a deleted group leaves behind.
+    "CREATE INDEX channels_group ON channels (app_id, group_id) WHERE group_id IS NOT NULL",
+    # How far the feeds of other rooms were read.
+    """
+    CREATE TABLE feeds (
+        feed text PRIMARY KEY,
+        position text NOT NULL
+    )
+    """,
 )
 
 
