@@ -65,7 +65,7 @@ def test_a_changed_claim_is_not_verified(rsa_key: rsa.RSAPrivateKey) -> None:
 
 
 def test_short_halves_keep_their_leading_zeros(ec_key: ec.EllipticCurvePrivateKey) -> None:
-    signatures = [read(sign_es256(ec_key, {"n": number}))[3] for number in range(300)]
+    signatures = [read(sign_es256(ec_key, {"n": number}))[3] for number in range(2000)]
 
     assert any(0 in (signature[0], signature[32]) for signature in signatures)
     assert {len(signature) for signature in signatures} == {64}
