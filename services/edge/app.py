@@ -23,6 +23,7 @@ from services.edge.routes.deliveries import Deliveries
 from services.edge.routes.device_lists import DeviceLists
 from services.edge.routes.devices import Devices
 from services.edge.routes.messages import Messages, SingleMessage
+from services.edge.routes.quarantine import Quarantine
 from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
@@ -56,6 +57,7 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
         *GatewaySettings(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),
+        *Quarantine(rooms).routes(door),
         *Tags(rooms, links).routes(door),
         *Subscriptions(rooms, links).routes(door),
         *Channels(rooms, links).routes(door),

@@ -1,15 +1,15 @@
 """Registers devices in batches: however many call at once, they share a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kit.batching import Coalescer
-from services.registry.domain.device import Device, Registration
+from services.registry.domain.device import Device, Registration, digest_address
 from services.registry.domain.faults import ApplicationNotFound
-from services.registry.store import applications, registrations
+from services.registry.store import applications, registrations, twins
 
 MAX_BATCH = 500
 
@@ -43,4 +43,14 @@ class Registrar:
             known = await applications.hold(tx, sorted({r.app_id for r in asked}))
             wanted = [merged[key] for key in sorted(merged) if key[0] in known]
             written = await registrations.write(tx, wanted, self._clock()) if wanted else {}
+        if written:
+            await self._note_twins(written)
         return [written.get(r.key) or ApplicationNotFound(r.app_id) for r in asked]
+
+    async def _note_twins(self, written: Mapping[tuple[UUID, str], Device]) -> None:
+        vouched = [
+            (app_id, device.uid, digest_address(device.address))
+            for (app_id, _), device in written.items()
+        ]
+        async with self._db.begin() as tx:
+            await twins.note(tx, vouched)

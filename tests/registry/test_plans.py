@@ -11,9 +11,23 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.registry.domain.change import Position
-from services.registry.domain.device import DeadAddress, DeviceQuery, Platform
+from services.registry.domain.device import (
+    AddressReport,
+    DeviceQuery,
+    Platform,
+    State,
+    digest_address,
+)
 from services.registry.domain.recipient import DeviceIds, Everyone, Filter, Stretch, UserIds
-from services.registry.store import applications, changes, devices, identities, recipients
+from services.registry.store import (
+    applications,
+    changes,
+    devices,
+    findings,
+    identities,
+    recipients,
+    twins,
+)
 from tests.conftest import NOON
 from tests.registry.world import put_app
 
@@ -62,8 +76,18 @@ def listing(after_uid: int = 9_000, **query: Any) -> Verb:
     )
 
 
-def bury(tx: AsyncConnection, app: UUID) -> Awaitable[int]:
-    return devices.bury(tx, [DeadAddress(app, uid, b"x" * 32, NOON) for uid in range(1, 1000, 9)])
+def settle(tx: AsyncConnection, app: UUID) -> Awaitable[findings.Settled]:
+    reports = [
+        AddressReport(app, uid, b"x" * 32, NOON, State.DEAD if uid % 2 else State.QUARANTINED)
+        for uid in range(1, 1000, 9)
+    ]
+    return findings.settle(tx, reports)
+
+
+def note_twins(tx: AsyncConnection, app: UUID) -> Awaitable[int]:
+    """Of 500 devices, five have vouched for the address of another."""
+    vouched = [(uid, uid + 1 if uid % 100 == 0 else uid) for uid in range(1, 501)]
+    return twins.note(tx, [(app, uid, digest_address(f"address {at}")) for uid, at in vouched])
 
 
 VERBS: dict[str, tuple[Verb, set[str]]] = {
@@ -72,7 +96,14 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
         lambda tx, app: devices.end(tx, [(app, name) for name in FEW], NOON),
         {"devices_by_device_id"},
     ),
-    "bury": (bury, {"devices_pkey"}),
+    "settle findings": (settle, {"devices_pkey"}),
+    "note twins": (note_twins, {"devices_by_address"}),
+    "restore everyone": (lambda tx, app: findings.restore(tx, app, []), {"devices_quarantined"}),
+    "restore some": (
+        lambda tx, app: findings.restore(tx, app, FEW),
+        {"devices_quarantined"},
+    ),
+    "count quarantined": (findings.count_quarantined, {"devices_quarantined"}),
     "list everyone": (listing(), {"devices_pkey"}),
     "list a rare platform": (listing(platforms=(IOS,)), {"devices_by_platform"}),
     "list a user": (listing(0, user_id="user 9"), {"devices_by_user"}),

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.registry.domain.change import ChangeKind
-from services.registry.domain.device import DeadAddress, Platform, State, digest_address
+from services.registry.domain.device import Platform, State
 from services.registry.domain.faults import ApplicationNotFound, DeviceNotFound
 from services.registry.registrar import Registrar
-from services.registry.store import applications, devices, identities
+from services.registry.store import applications, devices, findings, identities
 from tests.conftest import NOON
-from tests.registry.world import Clock, phone, put_app, settled, write
+from tests.registry.world import Clock, phone, put_app, report, settled, write
 
 MINUTE = timedelta(minutes=1)
 
@@ -60,7 +60,7 @@ async def test_registering_revives_a_dead_device_under_its_uid(registry_db: Asyn
     app = await put_app(registry_db)
     async with registry_db.begin() as tx:
         [made] = await write(tx, [phone(app)])
-        await devices.bury(tx, [DeadAddress(app, made.uid, digest_address(made.address), NOON)])
+        await findings.settle(tx, [report(app, made)])
         [revived] = await write(tx, [phone(app)], NOON + MINUTE)
         found = await devices.find(tx, app, "phone")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.registry import slicer as slicing
-from services.registry.domain.device import DeadAddress, Device, Platform, digest_address
+from services.registry.domain.device import Device, Platform
 from services.registry.domain.recipient import (
     Audience,
     DeviceIds,
@@ -21,9 +21,8 @@ from services.registry.domain.recipient import (
     UserIds,
 )
 from services.registry.slicer import Slicer
-from services.registry.store import devices, recipients
-from tests.conftest import NOON
-from tests.registry.world import phone, put_app, write
+from services.registry.store import findings, recipients
+from tests.registry.world import phone, put_app, report, write
 
 PLATFORMS = tuple(Platform)
 # The book is only read: every example may have the same one.
@@ -97,8 +96,7 @@ async def book(registry_db: AsyncEngine) -> Book:
     async with registry_db.begin() as tx:
         made = await write(tx, wanted)
         dead = made[::7]
-        reports = [DeadAddress(app, d.uid, digest_address(d.address), NOON) for d in dead]
-        await devices.bury(tx, reports)
+        await findings.settle(tx, [report(app, device) for device in dead])
     return Book(registry_db, app, [device for device in made if device not in dead])
 
 

@@ -23,7 +23,15 @@ from carillon.type.v1 import platform_pb2
 from services.kit.client import RemoteFault, read_fault
 from services.registry.domain.application import Application
 from services.registry.domain.change import START, Change
-from services.registry.domain.device import Device, Platform, Registration
+from services.registry.domain.device import (
+    AddressReport,
+    Device,
+    Finding,
+    Platform,
+    Registration,
+    State,
+    digest_address,
+)
 from services.registry.settings import Settings
 from services.registry.store import applications, changes, registrations
 from tests.conftest import NOON
@@ -122,3 +130,16 @@ async def settled(db: AsyncEngine, count: int) -> list[Change]:
                 found = await changes.read_after(tx, START, 100)
             if len(found) >= count:
                 return found
+
+
+def report(
+    app_id: UUID,
+    device: Device,
+    finding: Finding = State.DEAD,
+    *,
+    when: datetime = NOON,
+    address: str = "",
+) -> AddressReport:
+    """A gateway's word about the device's address, or about another one."""
+    digest = digest_address(address or device.address)
+    return AddressReport(app_id, device.uid, digest, when, finding)

@@ -131,19 +131,20 @@ class RegistryRoom:
         return _read_credential(answer)
 
     async def report_dead(self, reports: Sequence[DeadAddress]) -> int:
-        request = device_service_pb2.ReportDeadAddressesRequest(
+        request = device_service_pb2.ReportAddressesRequest(
             reports=[
-                device_service_pb2.DeadAddress(
+                device_service_pb2.AddressReport(
                     app_id=str(report.app_id),
                     uid=report.uid,
                     address_digest=report.address_digest,
-                    dead_time=wire.write_time(report.dead_time),
+                    found_time=wire.write_time(report.dead_time),
+                    finding=device_service_pb2.ADDRESS_FINDING_DEAD,
                 )
                 for report in reports
             ]
         )
         with _asking("registry"):
-            answer = await self._devices.ReportDeadAddresses(request, timeout=self._timeout)
+            answer = await self._devices.ReportAddresses(request, timeout=self._timeout)
         return answer.buried_count
 
     async def endings(self, position: str) -> Endings:

@@ -23,9 +23,10 @@ from services.registry.domain.device import (
     DeviceIdentity,
     DeviceQuery,
     Question,
+    digest_address,
 )
 from services.registry.registrar import Registrar
-from services.registry.store import applications, devices, identities
+from services.registry.store import applications, devices, findings, identities, twins
 
 log = structlog.get_logger()
 
@@ -65,6 +66,10 @@ class DeviceServicer(rpc.DeviceServiceServicer):
         changed = wire.parse_update(request)
         async with self._db.begin() as tx:
             device = await devices.update(tx, changed, self._clock())
+        if changed.address is not None:
+            async with self._db.begin() as tx:
+                vouched = (changed.app_id, device.uid, digest_address(changed.address))
+                await twins.note(tx, [vouched])
         return pb.UpdateDeviceResponse(device=wire.show(device))
 
     async def DeleteDevice(
@@ -107,14 +112,40 @@ class DeviceServicer(rpc.DeviceServiceServicer):
             found = await _identify(tx, app_id, question)
         return pb.IdentifyDevicesResponse(devices=[wire.show_identity(one) for one in found])
 
-    async def ReportDeadAddresses(
-        self, request: pb.ReportDeadAddressesRequest, _context: Context
-    ) -> pb.ReportDeadAddressesResponse:
+    async def ReportAddresses(
+        self, request: pb.ReportAddressesRequest, _context: Context
+    ) -> pb.ReportAddressesResponse:
         reports = wire.parse_reports(request)
         async with self._db.begin() as tx:
-            buried = await devices.bury(tx, reports)
-        log.info("devices.buried", reported=len(reports), buried=buried)
-        return pb.ReportDeadAddressesResponse(buried_count=buried)
+            settled = await findings.settle(tx, reports)
+        log.info(
+            "addresses.reported",
+            reported=len(reports),
+            buried=settled.buried,
+            quarantined=settled.quarantined,
+        )
+        return pb.ReportAddressesResponse(
+            buried_count=settled.buried, quarantined_count=settled.quarantined
+        )
+
+    async def CountQuarantined(
+        self, request: pb.CountQuarantinedRequest, _context: Context
+    ) -> pb.CountQuarantinedResponse:
+        app_id = parse_app_id(request.app_id)
+        async with self._reads.connect() as tx:
+            await applications.find(tx, app_id)
+            count = await findings.count_quarantined(tx, app_id)
+        return pb.CountQuarantinedResponse(count=count)
+
+    async def RestoreDevices(
+        self, request: pb.RestoreDevicesRequest, _context: Context
+    ) -> pb.RestoreDevicesResponse:
+        app_id, device_ids = wire.parse_restored(request)
+        async with self._db.begin() as tx:
+            await applications.find(tx, app_id)
+            restored = await findings.restore(tx, app_id, device_ids)
+        log.info("devices.restored", app_id=str(app_id), restored=len(restored))
+        return pb.RestoreDevicesResponse(restored_count=len(restored))
 
 
 async def _identify(tx: AsyncConnection, app_id: UUID, question: Question) -> list[DeviceIdentity]:

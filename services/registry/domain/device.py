@@ -114,14 +114,26 @@ class ByUser:
 Question = ByUids | ByDeviceIds | ByUser
 
 
+class Environment(Enum):
+    """Apple's two worlds: an address of the one is unknown in the other."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+# What a gateway's answer says of an address: the state it deserves, or where it is at home.
+Finding = State | Environment
+
+
 @dataclass(frozen=True, slots=True)
-class DeadAddress:
-    """A gateway's word that an address is gone."""
+class AddressReport:
+    """A gateway's word about an address."""
 
     app_id: UUID
     uid: int
     address_digest: bytes
-    dead_time: datetime
+    found_time: datetime
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from services.registry.domain.device import Platform
+from services.registry.domain.device import Environment, Platform
 
 
 class Recipient(NamedTuple):
@@ -15,6 +15,8 @@ class Recipient(NamedTuple):
     platform: Platform
     address: str
     variables: Mapping[str, str]
+    environment: Environment | None = None
+    newer_twin_uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

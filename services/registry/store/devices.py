@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kit.faults import FieldInvalid
 from services.registry.domain.change import ChangeKind
 from services.registry.domain.device import (
-    DeadAddress,
     Device,
     DeviceQuery,
     DeviceUpdate,
@@ -103,6 +102,9 @@ def _changed_values(changed: DeviceUpdate, now: datetime) -> dict[str, Any]:
         values["address"] = changed.address
         values["address_digest"] = digest_address(changed.address)
         values["address_time"] = now
+        values["newer_twin_uid"] = None
+        is_same = devices.c.address == changed.address
+        values["environment"] = sa.case((is_same, devices.c.environment), else_=None)
     if changed.user_id is not None:
         values["user_id"] = changed.user_id or None
     if changed.variables is not None:
@@ -210,41 +212,3 @@ def _listed(
         .order_by(each.c.uid)
         .limit(limit)
     )
-
-
-async def bury(tx: AsyncConnection, reports: Sequence[DeadAddress]) -> int:
-    """Mark devices unreachable whose address was reported dead; return how many.
-
-    A report counts only against the address it names, and only if the client has not vouched for
-    that address since the gateway gave it up.
-    """
-    report = rows(
-        "report",
-        app_id=(sa.Uuid, [r.app_id for r in reports]),
-        uid=(sa.BigInteger, [r.uid for r in reports]),
-        digest=(sa.LargeBinary, [r.address_digest for r in reports]),
-        dead_time=(TIME, [r.dead_time for r in reports]),
-    )
-    # Locked in the order in which registrations lock, so that the two never deadlock.
-    named = (
-        sa.select(devices.c.app_id, devices.c.uid)
-        .join_from(
-            devices,
-            report,
-            sa.and_(devices.c.app_id == report.c.app_id, devices.c.uid == report.c.uid),
-        )
-        .where(
-            devices.c.address_digest == report.c.digest,
-            devices.c.address_time <= report.c.dead_time,
-            IS_ACTIVE,
-        )
-        .order_by(devices.c.app_id, devices.c.device_id.collate("C"))
-        .with_for_update(of=devices)
-        .cte("named")
-    )
-    buried = (
-        sa.update(devices)
-        .where(devices.c.app_id == named.c.app_id, devices.c.uid == named.c.uid)
-        .values(state=State.DEAD)
-    )
-    return (await tx.execute(buried)).rowcount

@@ -20,7 +20,14 @@ from services.registry.store.applications import is_known
 from services.registry.store.rows import rows
 from services.registry.store.tables import IS_ACTIVE, devices
 
-COLUMNS = (devices.c.uid, devices.c.platform, devices.c.address, devices.c.variables)
+COLUMNS = (
+    devices.c.uid,
+    devices.c.platform,
+    devices.c.address,
+    devices.c.variables,
+    devices.c.environment,
+    devices.c.newer_twin_uid,
+)
 
 
 async def cut(

@@ -133,9 +133,15 @@ def _make_upsert() -> Any:  # noqa: ANN401  its type says nothing
         "variables": sa.case((new.variables == nothing, old.variables), else_=new.variables),
         "user_agent": sa.case((new.user_agent == "", old.user_agent), else_=new.user_agent),
     }
+    # Where an address is at home is true of that address alone.
+    is_same = old.address_digest == new.address_digest
+    forgotten = {
+        "environment": sa.case((is_same, old.environment), else_=None),
+        "newer_twin_uid": None,
+    }
     return statement.on_conflict_do_update(
         index_elements=["app_id", "device_id"],
-        set_={name: new[name] for name in replaced} | kept_if_empty,
+        set_={name: new[name] for name in replaced} | kept_if_empty | forgotten,
         where=old.platform == new.platform,
     ).returning(
         old.app_id,

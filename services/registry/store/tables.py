@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 
 from services.registry.domain.application import SecretKind
 from services.registry.domain.change import ChangeKind
-from services.registry.domain.device import Platform, State
+from services.registry.domain.device import Environment, Platform, State
 from services.registry.domain.gateway import GatewayKind
 
 E = TypeVar("E", bound=Enum)
@@ -24,7 +24,9 @@ PLATFORM_NUMBERS = {
     Platform.WEB_SAFARI: 5,
     Platform.APPEXT_CHROME: 6,
 }
+# Gateways only ever move a device up these numbers.
 STATE_NUMBERS = {State.ACTIVE: 1, State.QUARANTINED: 2, State.DEAD: 3}
+ENVIRONMENT_NUMBERS = {Environment.PRODUCTION: 1, Environment.SANDBOX: 2}
 SECRET_NUMBERS = {SecretKind.APP: 1, SecretKind.CLIENT: 2}
 CHANGE_NUMBERS = {ChangeKind.DEVICE_DELETED: 1, ChangeKind.APPLICATION_DELETED: 2}
 GATEWAY_NUMBERS = {
@@ -65,6 +67,7 @@ class Xid8(sa.types.UserDefinedType[int]):
 
 PLATFORM: Numbered[Platform] = Numbered(PLATFORM_NUMBERS)
 STATE: Numbered[State] = Numbered(STATE_NUMBERS)
+ENVIRONMENT: Numbered[Environment] = Numbered(ENVIRONMENT_NUMBERS)
 TIME = sa.DateTime(timezone=True)
 
 metadata = sa.MetaData()
@@ -128,6 +131,8 @@ devices = sa.Table(
     sa.Column("variables", JSONB),
     sa.Column("user_agent", sa.Text),
     sa.Column("state", STATE),
+    sa.Column("environment", ENVIRONMENT),
+    sa.Column("newer_twin_uid", sa.BigInteger),
     sa.Column("address_time", TIME),
     sa.Column("create_time", TIME),
     sa.Column("update_time", TIME),
@@ -135,6 +140,7 @@ devices = sa.Table(
 
 # Written out, not bound: a plan made for any state could not use the partial index.
 IS_ACTIVE = devices.c.state == sa.literal_column(str(STATE_NUMBERS[State.ACTIVE]))
+IS_QUARANTINED = devices.c.state == sa.literal_column(str(STATE_NUMBERS[State.QUARANTINED]))
 IS_NOT_DEAD = devices.c.state != sa.literal_column(str(STATE_NUMBERS[State.DEAD]))
 
 tombstones = sa.Table(

@@ -202,8 +202,27 @@ class Devices(rpc.DeviceServiceServicer):
     async def IdentifyDevices(self, request: Any, _context: Any) -> Any:
         raise NotImplementedError  # the edge never asks
 
-    async def ReportDeadAddresses(self, request: Any, _context: Any) -> Any:
+    async def ReportAddresses(self, request: Any, _context: Any) -> Any:
         raise NotImplementedError  # the edge never asks
+
+    async def CountQuarantined(self, request: Any, _context: Any) -> Any:
+        return pb.CountQuarantinedResponse(count=len(self._quarantined(request.app_id)))
+
+    async def RestoreDevices(self, request: Any, _context: Any) -> Any:
+        for device_id in request.device_ids:
+            check_text("device_ids", device_id, 254)
+        wanted = [
+            device
+            for device in self._quarantined(request.app_id)
+            if not request.device_ids or device.device_id in request.device_ids
+        ]
+        for device in wanted:
+            device.state = DeviceState.DEVICE_STATE_ACTIVE
+        return pb.RestoreDevicesResponse(restored_count=len(wanted))
+
+    def _quarantined(self, app_id: str) -> list[Device]:
+        devices = self._registry.tenant(app_id).devices.values()
+        return [d for d in devices if d.state == DeviceState.DEVICE_STATE_QUARANTINED]
 
 
 def _check_device(device: Device, *, partial: bool = False) -> None:

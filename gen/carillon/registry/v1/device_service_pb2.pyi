@@ -11,6 +11,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +22,36 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _AddressFinding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AddressFindingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AddressFinding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ADDRESS_FINDING_UNSPECIFIED: _AddressFinding.ValueType  # 0
+    ADDRESS_FINDING_DEAD: _AddressFinding.ValueType  # 1
+    """It is gone: the device becomes DEAD."""
+    ADDRESS_FINDING_SUSPECT: _AddressFinding.ValueType  # 2
+    """It may be wrong: the device becomes QUARANTINED."""
+    ADDRESS_FINDING_PRODUCTION: _AddressFinding.ValueType  # 3
+    """It was accepted by Apple's production environment."""
+    ADDRESS_FINDING_SANDBOX: _AddressFinding.ValueType  # 4
+    """It was accepted by Apple's development environment."""
+
+class AddressFinding(_AddressFinding, metaclass=_AddressFindingEnumTypeWrapper):
+    """What a gateway's answer says about an address."""
+
+ADDRESS_FINDING_UNSPECIFIED: AddressFinding.ValueType  # 0
+ADDRESS_FINDING_DEAD: AddressFinding.ValueType  # 1
+"""It is gone: the device becomes DEAD."""
+ADDRESS_FINDING_SUSPECT: AddressFinding.ValueType  # 2
+"""It may be wrong: the device becomes QUARANTINED."""
+ADDRESS_FINDING_PRODUCTION: AddressFinding.ValueType  # 3
+"""It was accepted by Apple's production environment."""
+ADDRESS_FINDING_SANDBOX: AddressFinding.ValueType  # 4
+"""It was accepted by Apple's development environment."""
+Global___AddressFinding: _TypeAlias = AddressFinding  # noqa: Y015
 
 @_typing.final
 class RegisterDeviceRequest(_message.Message):
@@ -413,18 +444,18 @@ class DeviceIdentity(_message.Message):
 Global___DeviceIdentity: _TypeAlias = DeviceIdentity  # noqa: Y015
 
 @_typing.final
-class ReportDeadAddressesRequest(_message.Message):
+class ReportAddressesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REPORTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadAddress]:
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressReport]:
         """Required. 1 to 1000 reports."""
 
     def __init__(
         self,
         *,
-        reports: _abc.Iterable[Global___DeadAddress] | None = ...,
+        reports: _abc.Iterable[Global___AddressReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -432,18 +463,19 @@ class ReportDeadAddressesRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ReportDeadAddressesRequest: _TypeAlias = ReportDeadAddressesRequest  # noqa: Y015
+Global___ReportAddressesRequest: _TypeAlias = ReportAddressesRequest  # noqa: Y015
 
 @_typing.final
-class DeadAddress(_message.Message):
-    """One gateway's word that an address is gone."""
+class AddressReport(_message.Message):
+    """One gateway's word about an address."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
     UID_FIELD_NUMBER: _builtins.int
     ADDRESS_DIGEST_FIELD_NUMBER: _builtins.int
-    DEAD_TIME_FIELD_NUMBER: _builtins.int
+    FOUND_TIME_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     uid: _builtins.int
@@ -452,8 +484,10 @@ class DeadAddress(_message.Message):
     """Required. SHA-256 of the address in UTF-8, 32 bytes: enough to tell whether
     the device still has it, and no address to keep in an outbox.
     """
+    finding: Global___AddressFinding.ValueType
+    """Required."""
     @_builtins.property
-    def dead_time(self) -> _timestamp_pb2.Timestamp:
+    def found_time(self) -> _timestamp_pb2.Timestamp:
         """Required. Since when, by the gateway's clock, or when it was asked."""
 
     def __init__(
@@ -462,32 +496,122 @@ class DeadAddress(_message.Message):
         app_id: _builtins.str = ...,
         uid: _builtins.int = ...,
         address_digest: _builtins.bytes = ...,
-        dead_time: _timestamp_pb2.Timestamp | None = ...,
+        found_time: _timestamp_pb2.Timestamp | None = ...,
+        finding: Global___AddressFinding.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dead_time", b"dead_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found_time", b"found_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_digest", b"address_digest", "app_id", b"app_id", "dead_time", b"dead_time", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_digest", b"address_digest", "app_id", b"app_id", "finding", b"finding", "found_time", b"found_time", "uid", b"uid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DeadAddress: _TypeAlias = DeadAddress  # noqa: Y015
+Global___AddressReport: _TypeAlias = AddressReport  # noqa: Y015
 
 @_typing.final
-class ReportDeadAddressesResponse(_message.Message):
+class ReportAddressesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BURIED_COUNT_FIELD_NUMBER: _builtins.int
+    QUARANTINED_COUNT_FIELD_NUMBER: _builtins.int
     buried_count: _builtins.int
     """How many devices this made DEAD."""
+    quarantined_count: _builtins.int
+    """How many devices this made QUARANTINED."""
     def __init__(
         self,
         *,
         buried_count: _builtins.int = ...,
+        quarantined_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buried_count", b"buried_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buried_count", b"buried_count", "quarantined_count", b"quarantined_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ReportDeadAddressesResponse: _TypeAlias = ReportDeadAddressesResponse  # noqa: Y015
+Global___ReportAddressesResponse: _TypeAlias = ReportAddressesResponse  # noqa: Y015
+
+@_typing.final
+class CountQuarantinedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountQuarantinedRequest: _TypeAlias = CountQuarantinedRequest  # noqa: Y015
+
+@_typing.final
+class CountQuarantinedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Counting stops at 100000."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountQuarantinedResponse: _TypeAlias = CountQuarantinedResponse  # noqa: Y015
+
+@_typing.final
+class RestoreDevicesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Only these, at most 1000; empty means all."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        device_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "device_ids", b"device_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreDevicesRequest: _TypeAlias = RestoreDevicesRequest  # noqa: Y015
+
+@_typing.final
+class RestoreDevicesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTORED_COUNT_FIELD_NUMBER: _builtins.int
+    restored_count: _builtins.int
+    def __init__(
+        self,
+        *,
+        restored_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restored_count", b"restored_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreDevicesResponse: _TypeAlias = RestoreDevicesResponse  # noqa: Y015

@@ -65,10 +65,20 @@ class DeviceServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.IdentifyDevicesRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.IdentifyDevicesResponse.FromString,
                 _registered_method=True)
-        self.ReportDeadAddresses = channel.unary_unary(
-                '/carillon.registry.v1.DeviceService/ReportDeadAddresses',
-                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesRequest.SerializeToString,
-                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesResponse.FromString,
+        self.ReportAddresses = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/ReportAddresses',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesResponse.FromString,
+                _registered_method=True)
+        self.CountQuarantined = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/CountQuarantined',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedResponse.FromString,
+                _registered_method=True)
+        self.RestoreDevices = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/RestoreDevices',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesResponse.FromString,
                 _registered_method=True)
 
 
@@ -144,13 +154,36 @@ class DeviceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ReportDeadAddresses(self, request, context):
-        """Tells the book which addresses their gateways disowned. Safe to repeat, and
-        safe to be late: a report is ignored if the device has left the address, or
-        vouched for it since.
+    def ReportAddresses(self, request, context):
+        """Tells the book what gateways said of addresses. Safe to repeat, and safe to
+        be late: a report is ignored if the device has left the address, and an
+        address is neither dead nor suspect if the client vouched for it since.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountQuarantined(self, request, context):
+        """Says how many devices of an application are QUARANTINED.
+
+        Errors:
+        NOT_FOUND APPLICATION_NOT_FOUND
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreDevices(self, request, context):
+        """Brings QUARANTINED devices back to ACTIVE, for an operator who knows that the
+        suspicion was wrong. At most 5000 at a time, the lowest uids first: repeat
+        until none is restored. DEAD devices stay as they are. Safe to repeat.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        NOT_FOUND        APPLICATION_NOT_FOUND
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,10 +222,20 @@ def add_DeviceServiceServicer_to_server(servicer, server):
                     request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.IdentifyDevicesRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.IdentifyDevicesResponse.SerializeToString,
             ),
-            'ReportDeadAddresses': grpc.unary_unary_rpc_method_handler(
-                    servicer.ReportDeadAddresses,
-                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesRequest.FromString,
-                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesResponse.SerializeToString,
+            'ReportAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportAddresses,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesResponse.SerializeToString,
+            ),
+            'CountQuarantined': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountQuarantined,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedResponse.SerializeToString,
+            ),
+            'RestoreDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreDevices,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -369,7 +412,7 @@ class DeviceService:
             _registered_method=True)
 
     @staticmethod
-    def ReportDeadAddresses(request,
+    def ReportAddresses(request,
             target,
             options=(),
             channel_credentials=None,
@@ -382,9 +425,63 @@ class DeviceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/carillon.registry.v1.DeviceService/ReportDeadAddresses',
-            carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesRequest.SerializeToString,
-            carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportDeadAddressesResponse.FromString,
+            '/carillon.registry.v1.DeviceService/ReportAddresses',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.ReportAddressesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountQuarantined(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/CountQuarantined',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.CountQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/RestoreDevices',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.RestoreDevicesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,13 +77,28 @@ class DeviceServiceStub:
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
-    ReportDeadAddresses: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.ReportDeadAddressesRequest, _device_service_pb2.ReportDeadAddressesResponse]
-    """Tells the book which addresses their gateways disowned. Safe to repeat, and
-    safe to be late: a report is ignored if the device has left the address, or
-    vouched for it since.
+    ReportAddresses: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.ReportAddressesRequest, _device_service_pb2.ReportAddressesResponse]
+    """Tells the book what gateways said of addresses. Safe to repeat, and safe to
+    be late: a report is ignored if the device has left the address, and an
+    address is neither dead nor suspect if the client vouched for it since.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
+    """
+    CountQuarantined: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.CountQuarantinedRequest, _device_service_pb2.CountQuarantinedResponse]
+    """Says how many devices of an application are QUARANTINED.
+
+    Errors:
+      NOT_FOUND APPLICATION_NOT_FOUND
+    """
+    RestoreDevices: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.RestoreDevicesRequest, _device_service_pb2.RestoreDevicesResponse]
+    """Brings QUARANTINED devices back to ACTIVE, for an operator who knows that the
+    suspicion was wrong. At most 5000 at a time, the lowest uids first: repeat
+    until none is restored. DEAD devices stay as they are. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        APPLICATION_NOT_FOUND
     """
 
 @_typing.type_check_only
@@ -135,13 +150,28 @@ class DeviceServiceAsyncStub(DeviceServiceStub):
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
-    ReportDeadAddresses: _aio.UnaryUnaryMultiCallable[_device_service_pb2.ReportDeadAddressesRequest, _device_service_pb2.ReportDeadAddressesResponse]  # type: ignore[assignment]
-    """Tells the book which addresses their gateways disowned. Safe to repeat, and
-    safe to be late: a report is ignored if the device has left the address, or
-    vouched for it since.
+    ReportAddresses: _aio.UnaryUnaryMultiCallable[_device_service_pb2.ReportAddressesRequest, _device_service_pb2.ReportAddressesResponse]  # type: ignore[assignment]
+    """Tells the book what gateways said of addresses. Safe to repeat, and safe to
+    be late: a report is ignored if the device has left the address, and an
+    address is neither dead nor suspect if the client vouched for it since.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
+    """
+    CountQuarantined: _aio.UnaryUnaryMultiCallable[_device_service_pb2.CountQuarantinedRequest, _device_service_pb2.CountQuarantinedResponse]  # type: ignore[assignment]
+    """Says how many devices of an application are QUARANTINED.
+
+    Errors:
+      NOT_FOUND APPLICATION_NOT_FOUND
+    """
+    RestoreDevices: _aio.UnaryUnaryMultiCallable[_device_service_pb2.RestoreDevicesRequest, _device_service_pb2.RestoreDevicesResponse]  # type: ignore[assignment]
+    """Brings QUARANTINED devices back to ACTIVE, for an operator who knows that the
+    suspicion was wrong. At most 5000 at a time, the lowest uids first: repeat
+    until none is restored. DEAD devices stay as they are. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        APPLICATION_NOT_FOUND
     """
 
 class DeviceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -228,17 +258,44 @@ class DeviceServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ReportDeadAddresses(
+    def ReportAddresses(
         self,
-        request: _device_service_pb2.ReportDeadAddressesRequest,
+        request: _device_service_pb2.ReportAddressesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_device_service_pb2.ReportDeadAddressesResponse, _abc.Awaitable[_device_service_pb2.ReportDeadAddressesResponse]]:
-        """Tells the book which addresses their gateways disowned. Safe to repeat, and
-        safe to be late: a report is ignored if the device has left the address, or
-        vouched for it since.
+    ) -> _typing.Union[_device_service_pb2.ReportAddressesResponse, _abc.Awaitable[_device_service_pb2.ReportAddressesResponse]]:
+        """Tells the book what gateways said of addresses. Safe to repeat, and safe to
+        be late: a report is ignored if the device has left the address, and an
+        address is neither dead nor suspect if the client vouched for it since.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
+    def CountQuarantined(
+        self,
+        request: _device_service_pb2.CountQuarantinedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.CountQuarantinedResponse, _abc.Awaitable[_device_service_pb2.CountQuarantinedResponse]]:
+        """Says how many devices of an application are QUARANTINED.
+
+        Errors:
+          NOT_FOUND APPLICATION_NOT_FOUND
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreDevices(
+        self,
+        request: _device_service_pb2.RestoreDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.RestoreDevicesResponse, _abc.Awaitable[_device_service_pb2.RestoreDevicesResponse]]:
+        """Brings QUARANTINED devices back to ACTIVE, for an operator who knows that the
+        suspicion was wrong. At most 5000 at a time, the lowest uids first: repeat
+        until none is restored. DEAD devices stay as they are. Safe to repeat.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+          NOT_FOUND        APPLICATION_NOT_FOUND
         """
 
 def add_DeviceServiceServicer_to_server(servicer: DeviceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,6 +8,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,24 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ApnsEnvironment:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ApnsEnvironmentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ApnsEnvironment.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    APNS_ENVIRONMENT_UNSPECIFIED: _ApnsEnvironment.ValueType  # 0
+    APNS_ENVIRONMENT_PRODUCTION: _ApnsEnvironment.ValueType  # 1
+    APNS_ENVIRONMENT_SANDBOX: _ApnsEnvironment.ValueType  # 2
+
+class ApnsEnvironment(_ApnsEnvironment, metaclass=_ApnsEnvironmentEnumTypeWrapper):
+    """Apple keeps the addresses of its two environments apart."""
+
+APNS_ENVIRONMENT_UNSPECIFIED: ApnsEnvironment.ValueType  # 0
+APNS_ENVIRONMENT_PRODUCTION: ApnsEnvironment.ValueType  # 1
+APNS_ENVIRONMENT_SANDBOX: ApnsEnvironment.ValueType  # 2
+Global___ApnsEnvironment: _TypeAlias = ApnsEnvironment  # noqa: Y015
 
 @_typing.final
 class Recipient(_message.Message):
@@ -49,11 +68,21 @@ class Recipient(_message.Message):
     PLATFORM_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     VARIABLES_FIELD_NUMBER: _builtins.int
+    APNS_ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    NEWER_TWIN_UID_FIELD_NUMBER: _builtins.int
     uid: _builtins.int
     """The device's permanent number. See carillon.registry.v1.Device."""
     platform: _platform_pb2.Platform.ValueType
     address: _builtins.str
     """What the gateway knows the device by. A secret: never logged."""
+    apns_environment: Global___ApnsEnvironment.ValueType
+    """In which of Apple's environments the address is known to be good. Unspecified
+    until a gateway has said so, and for all other platforms.
+    """
+    newer_twin_uid: _builtins.int
+    """Another device at the same address, which vouched for it later. 0: there is
+    none. It may have left the address since, and need not be meant.
+    """
     @_builtins.property
     def variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values for the placeholders of parameterised messages. Names to texts."""
@@ -65,10 +94,12 @@ class Recipient(_message.Message):
         platform: _platform_pb2.Platform.ValueType = ...,
         address: _builtins.str = ...,
         variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        apns_environment: Global___ApnsEnvironment.ValueType = ...,
+        newer_twin_uid: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "platform", b"platform", "uid", b"uid", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "apns_environment", b"apns_environment", "newer_twin_uid", b"newer_twin_uid", "platform", b"platform", "uid", b"uid", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

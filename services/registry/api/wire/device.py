@@ -7,14 +7,16 @@ from carillon.registry.v1 import device_pb2, device_service_pb2
 from services.kit.faults import FieldInvalid
 from services.registry.api.wire import checks, platform
 from services.registry.domain.device import (
+    AddressReport,
     ByDeviceIds,
     ByUids,
     ByUser,
-    DeadAddress,
     Device,
     DeviceIdentity,
     DeviceQuery,
     DeviceUpdate,
+    Environment,
+    Finding,
     Question,
     Registration,
     State,
@@ -34,6 +36,12 @@ STATES = {
     State.ACTIVE: device_pb2.DEVICE_STATE_ACTIVE,
     State.QUARANTINED: device_pb2.DEVICE_STATE_QUARANTINED,
     State.DEAD: device_pb2.DEVICE_STATE_DEAD,
+}
+FINDINGS: dict[int, Finding] = {
+    device_service_pb2.ADDRESS_FINDING_DEAD: State.DEAD,
+    device_service_pb2.ADDRESS_FINDING_SUSPECT: State.QUARANTINED,
+    device_service_pb2.ADDRESS_FINDING_PRODUCTION: Environment.PRODUCTION,
+    device_service_pb2.ADDRESS_FINDING_SANDBOX: Environment.SANDBOX,
 }
 
 
@@ -113,23 +121,30 @@ def parse_question(request: device_service_pb2.IdentifyDevicesRequest) -> tuple[
             raise FieldInvalid("by", "must be one of uids, device_ids, user_id")
 
 
-def parse_reports(request: device_service_pb2.ReportDeadAddressesRequest) -> list[DeadAddress]:
+def parse_reports(request: device_service_pb2.ReportAddressesRequest) -> list[AddressReport]:
     checks.count("reports", len(request.reports), 1, MAX_REPORTS)
     return [_parse_report(f"reports[{i}]", report) for i, report in enumerate(request.reports)]
 
 
-def _parse_report(field: str, report: device_service_pb2.DeadAddress) -> DeadAddress:
+def _parse_report(field: str, report: device_service_pb2.AddressReport) -> AddressReport:
     if len(report.address_digest) != DIGEST_BYTES:
         size = len(report.address_digest)
         raise FieldInvalid(f"{field}.address_digest", f"must be {DIGEST_BYTES} bytes, not {size}")
-    if not report.HasField("dead_time"):
-        raise FieldInvalid(f"{field}.dead_time", "must be set")
-    return DeadAddress(
+    if not report.HasField("found_time"):
+        raise FieldInvalid(f"{field}.found_time", "must be set")
+    return AddressReport(
         app_id=checks.guid(f"{field}.app_id", report.app_id),
         uid=checks.uid(f"{field}.uid", report.uid),
         address_digest=report.address_digest,
-        dead_time=checks.moment(f"{field}.dead_time", report.dead_time),
+        found_time=checks.moment(f"{field}.found_time", report.found_time),
+        finding=checks.member(f"{field}.finding", report.finding, FINDINGS),
     )
+
+
+def parse_restored(request: device_service_pb2.RestoreDevicesRequest) -> tuple[UUID, list[str]]:
+    app_id = checks.guid("app_id", request.app_id)
+    checks.count("device_ids", len(request.device_ids), 0, checks.MAX_NAMES)
+    return app_id, [checks.name("device_ids", each) for each in request.device_ids]
 
 
 def show(device: Device) -> device_pb2.Device:

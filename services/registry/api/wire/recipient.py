@@ -10,7 +10,7 @@ from carillon.type.v1 import platform_pb2, recipient_pb2
 from services.kit import paging
 from services.kit.faults import FieldInvalid, PageTokenInvalid
 from services.registry.api.wire import checks, platform
-from services.registry.domain.device import Platform
+from services.registry.domain.device import Environment, Platform
 from services.registry.domain.recipient import (
     Audience,
     DeviceIds,
@@ -30,6 +30,11 @@ MAX_IN_MESSAGE = 500
 # gRPC refuses messages above 4 MiB: 500 of the longest addresses are 2 MB, and variables may not
 # take more than this beside them.
 MAX_VARIABLE_BYTES = 1_500_000
+
+ENVIRONMENTS = {
+    Environment.PRODUCTION: recipient_pb2.APNS_ENVIRONMENT_PRODUCTION,
+    Environment.SANDBOX: recipient_pb2.APNS_ENVIRONMENT_SANDBOX,
+}
 
 
 def parse_audience(request: recipient_service_pb2.SliceRecipientsRequest) -> Audience:
@@ -115,10 +120,14 @@ def show_recipients(recipients: Sequence[Recipient]) -> Iterator[list[recipient_
     """Recipients in portions that one message can carry."""
     portion: list[recipient_pb2.Recipient] = []
     heavy = 0
-    for uid, kind, address, variables in recipients:
+    for uid, kind, address, variables, environment, newer_twin_uid in recipients:
         shown = recipient_pb2.Recipient(
             uid=uid, platform=platform.TO_WIRE[kind], address=address, variables=variables
         )
+        if environment is not None:
+            shown.apns_environment = ENVIRONMENTS[environment]
+        if newer_twin_uid is not None:
+            shown.newer_twin_uid = newer_twin_uid
         if variables:
             heavy += shown.ByteSize()
         portion.append(shown)

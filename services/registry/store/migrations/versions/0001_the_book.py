@@ -70,6 +70,8 @@ STATEMENTS = (
         variables jsonb NOT NULL CHECK (jsonb_typeof(variables) = 'object'),
         user_agent text NOT NULL CHECK (char_length(user_agent) <= 512),
         state smallint NOT NULL CHECK (state BETWEEN 1 AND 3),
+        environment smallint CHECK (environment BETWEEN 1 AND 2),
+        newer_twin_uid bigint,
         address_time timestamptz NOT NULL,
         create_time timestamptz NOT NULL,
         update_time timestamptz NOT NULL,
@@ -87,6 +89,10 @@ STATEMENTS = (
     CREATE INDEX devices_by_user ON devices (app_id, user_id, uid) INCLUDE (platform, state)
     WHERE user_id IS NOT NULL
     """,
+    # Few rows: what an operator may restore.
+    "CREATE INDEX devices_quarantined ON devices (app_id, uid) WHERE state = 2",
+    # Who shares an address. A prefix of the digest is enough to find the few that may.
+    "CREATE INDEX devices_by_address ON devices (app_id, substr(address_digest, 1, 8))",
     """
     CREATE TABLE tombstones (
         app_id uuid NOT NULL,

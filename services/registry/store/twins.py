@@ -1,0 +1,98 @@
+"""Devices that share an address: the one that vouched for it last is the newest of the twins."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.registry.store.rows import rows
+from services.registry.store.tables import devices
+
+# The index is on a prefix: whole digests would be most of its size.
+PREFIX = sa.text("1"), sa.text("8")
+# More devices than these at one address are somebody's test, and not worth more work.
+MAX_TWINS = 100
+
+Shared = Sequence[tuple[UUID, bytes]]
+
+
+async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int, bytes]]) -> int:
+    """Let the twins of these (app_id, uid, address digest) know of each other; how many were told.
+
+    Runs after the registrations are committed, so that of two that come at once one sees the other.
+    Nearly always it finds nobody: an address is one device's.
+    """
+    mine = rows(
+        "mine",
+        app_id=(sa.Uuid, [v[0] for v in vouched]),
+        uid=(sa.BigInteger, [v[1] for v in vouched]),
+        digest=(sa.LargeBinary, [v[2] for v in vouched]),
+    )
+    other = (
+        sa.select(devices.c.uid)
+        .where(*_at(mine), devices.c.uid != mine.c.uid)
+        .limit(1)
+        .lateral("other")
+    )
+    found = await tx.execute(
+        sa.select(mine.c.app_id, mine.c.digest).join_from(mine, other, sa.true()).distinct()
+    )
+    shared = [(row.app_id, row.digest) for row in found]
+    return await _rank(tx, shared) if shared else 0
+
+
+async def _rank(tx: AsyncConnection, shared: Shared) -> int:
+    """Point each twin at the newest of them, and the newest at nobody."""
+    twins = _lock_twins(shared)
+    newest = sa.func.first_value(twins.c.uid).over(
+        partition_by=(twins.c.app_id, twins.c.address_digest),
+        order_by=(twins.c.address_time.desc(), twins.c.uid.desc()),
+    )
+    ranked = sa.select(twins.c.app_id, twins.c.uid, newest.label("newest")).cte("ranked")
+    newer = sa.func.nullif(ranked.c.newest, ranked.c.uid)
+    told = (
+        sa.update(devices)
+        .where(
+            devices.c.app_id == ranked.c.app_id,
+            devices.c.uid == ranked.c.uid,
+            devices.c.newer_twin_uid.is_distinct_from(newer),
+        )
+        .values(newer_twin_uid=newer)
+    )
+    return (await tx.execute(told)).rowcount
+
+
+def _lock_twins(shared: Shared) -> sa.CTE:
+    """Whoever is at these addresses, locked in the order in which registrations lock."""
+    address = rows(
+        "address",
+        app_id=(sa.Uuid, [each[0] for each in shared]),
+        digest=(sa.LargeBinary, [each[1] for each in shared]),
+    )
+    mate = (
+        sa.select(devices.c.app_id, devices.c.uid)
+        .where(*_at(address))
+        .order_by(devices.c.address_time.desc(), devices.c.uid.desc())
+        .limit(MAX_TWINS)
+        .lateral("mate")
+    )
+    mates = sa.select(mate).select_from(address.join(mate, sa.true())).cte("mates")
+    is_mate = sa.and_(devices.c.app_id == mates.c.app_id, devices.c.uid == mates.c.uid)
+    return (
+        sa.select(devices.c.app_id, devices.c.uid, devices.c.address_digest, devices.c.address_time)
+        .join_from(mates, devices, is_mate)
+        .order_by(devices.c.app_id, devices.c.device_id.collate("C"))
+        .with_for_update(of=devices)
+        .cte("twins")
+    )
+
+
+def _at(address: sa.TableValuedAlias) -> tuple[sa.ColumnElement[bool], ...]:
+    """Devices at an address; the digest may be another one of the same prefix."""
+    return (
+        devices.c.app_id == address.c.app_id,
+        sa.func.substr(devices.c.address_digest, *PREFIX)
+        == sa.func.substr(address.c.digest, *PREFIX),
+        devices.c.address_digest == address.c.digest,
+    )
