@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carillon.registry.v1 import device_service_pb2 as pb
-from services.edge.admission import Access
+from services.edge.access import Access
 from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.rooms import Rooms
