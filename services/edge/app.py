@@ -24,6 +24,7 @@ from services.edge.routes.device_lists import DeviceLists
 from services.edge.routes.devices import Devices
 from services.edge.routes.messages import Messages, SingleMessage
 from services.edge.routes.quarantine import Quarantine
+from services.edge.routes.reference import Reference
 from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
@@ -53,6 +54,7 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
     devices = Devices(rooms, links)
     return [
         *health.routes(door),
+        *Reference(settings.public_url).routes(door),
         *Apps(rooms, links, admission).routes(door),
         *GatewaySettings(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),

@@ -1,6 +1,6 @@
 """What stands before every route: method, admission, and the turning of failures into answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,6 +65,12 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 
 
+class Served(Route):
+    """A route that tells what its methods ask of their callers."""
+
+    accesses: Mapping[str, Access]
+
+
 class Door:
     def __init__(self, admission: Admission, max_body_bytes: int) -> None:
         self._admission = admission
@@ -86,7 +92,9 @@ class Door:
             except RecursionError:
                 return problems.malformed("it is nested too deeply").to_response()
 
-        return Route(path, endpoint, methods=list(methods))
+        route = Served(path, endpoint, methods=list(methods))
+        route.accesses = {method: access for method, (access, _) in methods.items()}
+        return route
 
     async def _admit(self, request: Request, access: Access) -> Call:
         app_id = request.path_params.get("app_id")

@@ -13,6 +13,7 @@ from services.edge.rooms import open_rooms
 from services.edge.settings import Settings
 from services.kit.process import House
 from services.kit.server import new_server, serve
+from tests.contract.checker import checker
 from tests.edge.rooms.channels import Channels
 from tests.edge.rooms.dispatch import Dispatch
 from tests.edge.rooms.registry import Registry
@@ -107,7 +108,9 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
     clock = Clock()
     app = build_app(open_rooms(house, settings), settings, clock)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://edge"
+        transport=httpx.ASGITransport(app),
+        base_url="http://edge",
+        event_hooks={"response": [checker().check]},
     ) as http:
         created = await http.post(APPS, json={"applicationId": APP_ID}, headers=OPERATOR)
         secrets = created.json()

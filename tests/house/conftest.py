@@ -1,10 +1,11 @@
 """One house for all house tests of a process, and a fresh application for each test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from dev.demo import load_demo
 from dev.house import House, open_house
 from dev.processes import NotStarted
 from tests.conftest import FAST
+from tests.contract.checker import checker
 from tests.house.app import App
 from tests.house.sandbox import Sandbox
 from tests.house.spans import Receiver, receiving
@@ -65,14 +67,16 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         folder = tmp_path_factory.mktemp("house")
         async with (
             _open(folder, transcript, told) as house,
-            _client(f"{house.place.edge}/imfpush/v1") as rest,
+            _client(f"{house.place.edge}/imfpush/v1", checker().check) as rest,
             _client(house.place.sandbox) as sandbox,
         ):
             yield World(house, transcript, receiver, rest, Sandbox(sandbox))
 
 
-def _client(base_url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30)
+def _client(base_url: str, *hooks: Callable[[httpx.Response], Any]) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=base_url, trust_env=False, timeout=30, event_hooks={"response": [*hooks]}
+    )
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The REST contract, written by hand: a YAML file per resource, put together at the start."""
