@@ -31,6 +31,8 @@ PREFIXES = (
     ("message.annotation", "message"),
     ("configuration.apns.", ""),
     ("configuration.fcm.", ""),
+    ("configuration.safari.icons.", ""),
+    ("configuration.safari.", ""),
     ("configuration.web_push.", ""),
     ("configuration.", ""),
     ("application.", ""),
@@ -47,10 +49,12 @@ ALIASES = {
     "display_name": "name",
     "page_size": "size",
     "page_token": "cursor",
+    "pkcs12": "certificate",
     "private_key": "certificate",
     "request_id": "Idempotency-Key",
     "sandbox": "isSandBox",
     "skip": "offset",
+    "website_push_id": "websitePushID",
 }
 BATCH_ITEM = re.compile(r"messages(\[\d+\])\.(.*)", re.DOTALL)
 # A list of ids is one level deeper inside than outside.
@@ -74,6 +78,8 @@ def _to_rest_segment(segment: str) -> str:
     name, bracket, rest = segment.partition("[")
     if name in ALIASES:
         return ALIASES[name] + bracket + rest
+    if name.startswith("icon_"):
+        return segment
     first, *others = name.split("_")
     return first + "".join(part.capitalize() for part in others) + bracket + rest
 

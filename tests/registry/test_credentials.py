@@ -43,7 +43,7 @@ def test_a_service_account_is_kept() -> None:
         ({"private_key": "x"}, "private_key"),
         ({"private_key": keys.p256()}, "private_key"),
         ({"private_key": 7}, "private_key"),
-        ({"token_uri": "http://oauth2.googleapis.com/token"}, "token_uri"),
+        ({"token_uri": "ftp://oauth2.googleapis.com/token"}, "token_uri"),
         ({"token_uri": "https://"}, "token_uri"),
     ],
 )

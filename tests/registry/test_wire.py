@@ -18,7 +18,7 @@ from services.registry.api.wire.application import ROLES
 from services.registry.domain.application import SecretKind
 from services.registry.domain.change import Position
 from services.registry.domain.device import Platform, State
-from services.registry.domain.gateway import GatewayKind
+from services.registry.domain.gateway import GatewayKind, GatewayState
 from services.registry.domain.recipient import Audience, Everyone, Place, Recipient, UserIds
 
 UNKNOWN = cast(platform_pb2.Platform.ValueType, 99)
@@ -124,6 +124,8 @@ def test_the_tables_know_every_member() -> None:
     assert set(device.STATES) == set(State)
     assert set(gateway.KINDS) == set(GatewayKind)
     assert set(gateway_pb2.GatewayKind.values()) - {0} == set(gateway.KINDS_FROM_WIRE)
+    assert set(gateway.STATES) == set(GatewayState)
+    assert set(gateway_pb2.GatewayState.values()) - {0} == set(gateway.STATES.values())
     assert set(ROLES) == set(SecretKind)
 
 

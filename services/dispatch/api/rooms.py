@@ -19,6 +19,7 @@ from carillon.targeting.v1 import targeting_service_pb2, targeting_service_pb2_g
 from carillon.type.v1 import recipient_pb2
 from services.dispatch.api import wire
 from services.dispatch.domain.credentials import (
+    ApnsCertificate,
     ApnsCredential,
     Credential,
     FcmCredential,
@@ -42,6 +43,8 @@ KIND_TO_WIRE = {
     GatewayKind.FCM: gateway_pb2.GATEWAY_KIND_FCM,
     GatewayKind.WEB_CHROME: gateway_pb2.GATEWAY_KIND_WEB_CHROME,
     GatewayKind.WEB_FIREFOX: gateway_pb2.GATEWAY_KIND_WEB_FIREFOX,
+    GatewayKind.WEB_SAFARI: gateway_pb2.GATEWAY_KIND_WEB_SAFARI,
+    GatewayKind.APPEXT_CHROME: gateway_pb2.GATEWAY_KIND_APPEXT_CHROME,
 }
 
 
@@ -229,17 +232,39 @@ def _read_recipients(recipients: Sequence[recipient_pb2.Recipient]) -> tuple[Rec
 def _read_credential(answer: gateway_service_pb2.GetGatewayCredentialResponse) -> Credential:
     configuration = answer.configuration
     match configuration.WhichOneof("settings"):
-        case "apns":
-            apns = configuration.apns
-            return ApnsCredential(
-                version=configuration.version,
-                key_id=apns.key_id,
-                team_id=apns.team_id,
-                bundle_id=apns.bundle_id,
-                sandbox=apns.sandbox,
-                private_key=apns.private_key,
-            )
+        case "apns" | "safari":
+            return _read_apple_credential(configuration)
         case "fcm":
             return FcmCredential(configuration.version, configuration.fcm.service_account)
         case _:
             return WebPushCredential(configuration.version, answer.vapid_private_key)
+
+
+def _read_apple_credential(
+    configuration: gateway_pb2.GatewayConfiguration,
+) -> ApnsCredential | ApnsCertificate:
+    apns, safari = configuration.apns, configuration.safari
+    if safari.website_push_id:
+        return ApnsCertificate(
+            version=configuration.version,
+            topic=safari.website_push_id,
+            sandbox=False,
+            certificate_chain=safari.certificate_chain,
+            private_key=safari.private_key,
+        )
+    if apns.certificate_chain:
+        return ApnsCertificate(
+            version=configuration.version,
+            topic=apns.bundle_id,
+            sandbox=apns.sandbox,
+            certificate_chain=apns.certificate_chain,
+            private_key=apns.private_key,
+        )
+    return ApnsCredential(
+        version=configuration.version,
+        key_id=apns.key_id,
+        team_id=apns.team_id,
+        bundle_id=apns.bundle_id,
+        sandbox=apns.sandbox,
+        private_key=apns.private_key,
+    )

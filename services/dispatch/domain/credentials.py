@@ -11,6 +11,8 @@ class GatewayKind(Enum):
     FCM = "fcm"
     WEB_CHROME = "web_chrome"
     WEB_FIREFOX = "web_firefox"
+    WEB_SAFARI = "web_safari"
+    APPEXT_CHROME = "appext_chrome"
 
 
 KIND_OF_PLATFORM = {
@@ -18,6 +20,8 @@ KIND_OF_PLATFORM = {
     Platform.ANDROID: GatewayKind.FCM,
     Platform.WEB_CHROME: GatewayKind.WEB_CHROME,
     Platform.WEB_FIREFOX: GatewayKind.WEB_FIREFOX,
+    Platform.WEB_SAFARI: GatewayKind.WEB_SAFARI,
+    Platform.APPEXT_CHROME: GatewayKind.APPEXT_CHROME,
 }
 
 
@@ -30,6 +34,17 @@ class ApnsCredential:
     team_id: str
     bundle_id: str
     sandbox: bool
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsCertificate:
+    """A certificate with its chain, and its key, in PEM. Without a topic its own is meant."""
+
+    version: int
+    topic: str
+    sandbox: bool
+    certificate_chain: str
     private_key: str = field(repr=False)
 
 
@@ -49,4 +64,4 @@ class WebPushCredential:
     vapid_private_key: bytes = field(repr=False)
 
 
-Credential = ApnsCredential | FcmCredential | WebPushCredential
+Credential = ApnsCredential | ApnsCertificate | FcmCredential | WebPushCredential

@@ -1,4 +1,4 @@
-"""APNs over HTTP/2 with token authentication.
+"""APNs over HTTP/2, by token or by certificate.
 
 Sources: Apple's "Sending notification requests to APNs", "Establishing a token-based connection to
 APNs" and "Handling notification responses from APNs".
@@ -14,9 +14,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from services.dispatch.domain.credentials import ApnsCredential
+from services.dispatch.domain.credentials import ApnsCertificate, ApnsCredential
 from services.dispatch.domain.messages import Content, Message, Platform
 from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.certificate import ClientCertificate
 from services.dispatch.gateways.jwt import sign_es256
 from services.dispatch.gateways.payload import write_nid_payload
 from services.dispatch.gateways.verdicts import (
@@ -110,6 +111,8 @@ class ProviderToken:
     carries the tokens of two teams.
     """
 
+    identity = None
+
     def __init__(self, credential: ApnsCredential, clock: Callable[[], datetime]) -> None:
         key = load_pem_private_key(credential.private_key.encode(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -125,6 +128,9 @@ class ProviderToken:
     @property
     def pool(self) -> str:
         return f"apns {self._team_id} {self._key_id} {self._generation}"
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"bearer {self.get()}"),)
 
     def get(self) -> str:
         now = self._clock()
@@ -151,22 +157,28 @@ class Apns:
 
     def __init__(
         self,
-        credential: ApnsCredential,
+        credential: ApnsCredential | ApnsCertificate,
         url: str,
         clock: Callable[[], datetime],
         token: ProviderToken | None = None,
     ) -> None:
-        self._bundle_id = credential.bundle_id
         self._url = url
-        self._token = token or ProviderToken(credential, clock)
+        self._proof: ProviderToken | ClientCertificate
+        match credential:
+            case ApnsCredential():
+                self._topic = credential.bundle_id
+                self._proof = token or ProviderToken(credential, clock)
+            case ApnsCertificate():
+                self._topic = credential.topic
+                self._proof = ClientCertificate(credential)
 
     def render(self, message: Message, _platform: Platform) -> bytes:
         return render(message.content, message.message_id)
 
     async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
         headers = (
-            ("authorization", f"bearer {self._token.get()}"),
-            ("apns-topic", self._bundle_id),
+            *self._proof.headers(),
+            *((("apns-topic", self._topic),) if self._topic else ()),
             ("apns-push-type", "alert"),
             ("apns-priority", "10"),
             ("apns-expiration", str(int((message.create_time + LIFETIME).timestamp()))),
@@ -175,10 +187,10 @@ class Apns:
             ("apns-collapse-id", message.message_id),
         )
         url = f"{self._url}/3/device/{quote(recipient.address, safe='')}"
-        return Request(url, headers, rendered, self._token.pool)
+        return Request(url, headers, rendered, self._proof.pool, self._proof.identity)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
 
     def renew(self, asked: datetime) -> None:
-        self._token.renew(asked)
+        self._proof.renew(asked)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.dispatch.domain.credentials import (
     KIND_OF_PLATFORM,
+    ApnsCertificate,
     ApnsCredential,
     Credential,
     FcmCredential,
@@ -25,8 +26,8 @@ from services.dispatch.gateways.verdicts import Verdict
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Answer, Request, Wire
 
-# A replaced credential is noticed within this time.
-FRESH_SECONDS = 10.0
+# A replaced credential is noticed within this time, and so within ten seconds by whoever sends.
+FRESH_SECONDS = 5.0
 MAX_GATEWAYS = 2000
 
 
@@ -138,6 +139,9 @@ class GatewayPool:
             case ApnsCredential():
                 url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
                 return Apns(credential, url, self._clock, self._apns_token(credential))
+            case ApnsCertificate():
+                url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
+                return Apns(credential, url, self._clock)
             case FcmCredential():
                 return Fcm(credential, self._urls.fcm, self._wire, self._clock)
             case WebPushCredential():

@@ -1,104 +1,104 @@
-"""The multipart form that carries an APNs key."""
+"""The multipart forms that carry Apple's credentials: apnsConf and safariWebConf."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-
-from carillon.registry.v1.gateway_pb2 import ApnsSettings, GatewayConfiguration
+from carillon.registry.v1.gateway_pb2 import ApnsSettings, GatewayConfiguration, SafariSettings
 from services.edge import problems
 from services.edge.door import Call
-from services.edge.problems import Problem
+from services.edge.forms import File, Form, read_form
+from services.edge.times import write_time
 
 PEM = b"-----BEGIN "
-MAX_FIELDS = 32
-DEFAULT_FILE_NAME = "certificate.p8"
+DEFAULT_KEY_NAME = "certificate.p8"
+DEFAULT_CERTIFICATE_NAME = "certificate.p12"
+ICONS = (
+    "icon_16x16",
+    "icon_16x16@2x",
+    "icon_32x32",
+    "icon_32x32@2x",
+    "icon_128x128",
+    "icon_128x128@2x",
+)
 
 
 async def read_apns(call: Call) -> GatewayConfiguration:
-    form = await _read_form(call)
-    try:
-        name, key = await _read_key(form)
-        return GatewayConfiguration(
-            apns=ApnsSettings(
-                key_id=_read_text(form, "keyId", "key_id"),
-                team_id=_read_text(form, "teamId", "team_id"),
-                bundle_id=_read_text(form, "bundleId", "bundle_id"),
-                sandbox=_read_flag(form, "isSandBox"),
-                key_file_name=name,
-                private_key=key,
-            )
-        )
-    finally:
-        await form.close()
+    """A .p12 with its password, or a .p8 with the ids that Apple gave it."""
+    form = await read_form(call)
+    file = form.file("certificate")
+    settings = ApnsSettings(sandbox=form.flag("isSandBox"))
+    if _is_pem(file):
+        settings.key_id = form.text("keyId", "key_id")
+        settings.team_id = form.text("teamId", "team_id")
+        settings.bundle_id = form.text("bundleId", "bundle_id")
+        settings.file_name = file.name or DEFAULT_KEY_NAME
+        settings.private_key = _read_pem(file)
+    else:
+        settings.bundle_id = form.optional_text("bundleId", "bundle_id")
+        settings.file_name = file.name or DEFAULT_CERTIFICATE_NAME
+        settings.pkcs12 = file.content
+        settings.password = form.password("password")
+    return GatewayConfiguration(apns=settings)
 
 
 def render_apns(configuration: GatewayConfiguration) -> dict[str, Any]:
     settings = configuration.apns
-    return {
-        "certificate": settings.key_file_name,
+    shown: dict[str, Any] = {
+        "certificate": settings.file_name,
         "isSandBox": settings.sandbox,
-        "keyId": settings.key_id,
-        "teamId": settings.team_id,
-        "bundleId": settings.bundle_id,
     }
+    if settings.key_id:
+        shown |= {"keyId": settings.key_id, "teamId": settings.team_id}
+    if settings.bundle_id:
+        shown["bundleId"] = settings.bundle_id
+    return shown | _render_expiry(configuration)
 
 
-async def _read_form(call: Call) -> FormData:
-    headers = call.request.headers
-    if not headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem(
-            415,
-            problems.MEDIA_TYPE_REFUSED,
-            "This configuration is sent as multipart/form-data, with the key in 'certificate'.",
+async def read_safari(call: Call) -> GatewayConfiguration:
+    form = await read_form(call)
+    file = form.file("certificate")
+    if _is_pem(file):
+        raise problems.invalid("certificate", "must be a .p12 file (PKCS#12)")
+    return GatewayConfiguration(
+        safari=SafariSettings(
+            website_name=form.text("websiteName"),
+            url_format_string=form.text("urlFormatString"),
+            website_push_id=form.text("websitePushID", "websitePushId"),
+            web_site_url=form.text("webSiteUrl"),
+            file_name=file.name or DEFAULT_CERTIFICATE_NAME,
+            pkcs12=file.content,
+            password=form.password("password"),
+            icons=_read_icons(form),
         )
-    body = await call.read_bytes()
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    parser = MultiPartParser(headers, stream(), max_files=MAX_FIELDS, max_fields=MAX_FIELDS)
-    try:
-        return await parser.parse()
-    except (MultiPartException, FormParserError):
-        raise problems.invalid("body", "is not valid multipart/form-data") from None
+    )
 
 
-async def _read_key(form: FormData) -> tuple[str, str]:
-    """The file's name and text. Its content decides what it is, not its name."""
-    part = form.get("certificate")
-    if part is None:
-        raise problems.required("certificate")
-    if isinstance(part, UploadFile):
-        name, content = part.filename or DEFAULT_FILE_NAME, await part.read()
-    else:
-        name, content = DEFAULT_FILE_NAME, part.encode()
-    if not content.strip().startswith(PEM) or not content.isascii():
-        raise problems.invalid(
-            "certificate", "must be an APNs key in a .p8 file; .p12 certificates are not accepted"
-        )
-    if b"\x00" in content or "\x00" in name:
-        raise problems.invalid("certificate", "must not contain the character NUL")
-    return name, content.decode()
+def render_safari(configuration: GatewayConfiguration) -> dict[str, Any]:
+    settings = configuration.safari
+    return {
+        "certificate": settings.file_name,
+        "websiteName": settings.website_name,
+        "urlFormatString": settings.url_format_string,
+        "websitePushID": settings.website_push_id,
+        "webSiteUrl": settings.web_site_url,
+    } | _render_expiry(configuration)
 
 
-def _read_text(form: FormData, *names: str) -> str:
-    for name in names:
-        value = form.get(name)
-        if isinstance(value, str) and value.strip():
-            if "\x00" in value:
-                raise problems.invalid(name, "must not contain the character NUL")
-            return value.strip()
-    raise problems.required(names[0])
+def _render_expiry(configuration: GatewayConfiguration) -> dict[str, str]:
+    if not configuration.HasField("expire_time"):
+        return {}
+    return {"validUntil": write_time(configuration.expire_time)}
 
 
-def _read_flag(form: FormData, name: str) -> bool:
-    value = form.get(name)
-    if value is None or value == "":
-        return False
-    word = value.lower() if isinstance(value, str) else ""
-    if word not in {"true", "false"}:
-        raise problems.invalid(name, "must be true or false")
-    return word == "true"
+def _is_pem(file: File) -> bool:
+    return file.content.lstrip().startswith(PEM)
+
+
+def _read_pem(file: File) -> str:
+    if not file.content.isascii() or b"\x00" in file.content:
+        raise problems.invalid("certificate", "must be a key in PEM, which is plain ASCII")
+    return file.content.decode()
+
+
+def _read_icons(form: Form) -> dict[str, bytes]:
+    found = {name: form.optional_file(name) for name in ICONS}
+    return {name: file.content for name, file in found.items() if file is not None}

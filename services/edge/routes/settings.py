@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,53 +12,24 @@ from starlette.routing import Route
 
 from carillon.registry.v1 import gateway_service_pb2 as pb
 from carillon.registry.v1.gateway_pb2 import (
-    FcmSettings,
     GatewayConfiguration,
     GatewayKind,
+    GatewayState,
     WebPushSettings,
 )
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
-from services.edge.door import APP, Call, Door
+from services.edge.door import APP, Call, Door, Handler
 from services.edge.links import Links
 from services.edge.rooms import Rooms
-from services.edge.routes.apns import read_apns, render_apns
-
-
-class FcmBody(msgspec.Struct, rename="camel"):
-    api_key: str | None = None
-    sender_id: str | None = None
-    # The service account's JSON, as an object or as text.
-    service_account: dict[str, Any] | str | None = None
+from services.edge.routes.apns import read_apns, read_safari, render_apns, render_safari
+from services.edge.routes.fcm import read_extension, read_fcm, render_fcm
 
 
 class WebBody(msgspec.Struct, rename="camel"):
     api_key: str | None = None
     web_site_url: str | None = None
-
-
-async def _read_fcm(call: Call) -> GatewayConfiguration:
-    body = await call.read(FcmBody)
-    account = body.service_account or ""
-    if not body.sender_id:
-        raise problems.required("senderId")
-    if not account and not body.api_key:
-        raise problems.invalid("serviceAccount", "is required, or 'apiKey'")
-    if isinstance(account, dict):
-        account = msgspec.json.encode(account).decode()
-    return GatewayConfiguration(
-        fcm=FcmSettings(
-            sender_id=body.sender_id, api_key=body.api_key or "", service_account=account
-        )
-    )
-
-
-def _render_fcm(configuration: GatewayConfiguration) -> dict[str, Any]:
-    return {
-        "apiKey": configuration.fcm.api_key,
-        "senderId": configuration.fcm.sender_id,
-    }
 
 
 async def _read_chrome(call: Call) -> GatewayConfiguration:
@@ -101,11 +73,46 @@ class Form:
 
 FORMS = {
     "apnsConf": Form(GatewayKind.GATEWAY_KIND_APNS, read_apns, render_apns),
-    "gcmConf": Form(GatewayKind.GATEWAY_KIND_FCM, _read_fcm, _render_fcm),
+    "gcmConf": Form(GatewayKind.GATEWAY_KIND_FCM, read_fcm, render_fcm),
     "chromeWebConf": Form(GatewayKind.GATEWAY_KIND_WEB_CHROME, _read_chrome, _render_chrome),
     "firefoxWebConf": Form(GatewayKind.GATEWAY_KIND_WEB_FIREFOX, _read_firefox, _render_firefox),
+    "safariWebConf": Form(GatewayKind.GATEWAY_KIND_WEB_SAFARI, read_safari, render_safari),
+    "chromeAppExtConf": Form(GatewayKind.GATEWAY_KIND_APPEXT_CHROME, read_extension, render_fcm),
 }
 FORM_NAMES = {form.kind: name for name, form in FORMS.items()}
+# What clients may read: the sender id alone.
+PUBLIC = {
+    "gcmConf": GatewayKind.GATEWAY_KIND_FCM,
+    "chromeAppExtConf": GatewayKind.GATEWAY_KIND_APPEXT_CHROME,
+}
+WARN_BEFORE = timedelta(days=30)
+
+
+def _render(form: Form, configuration: GatewayConfiguration) -> dict[str, Any]:
+    """The members that the API always had, and what is known of the credential."""
+    shown = form.render(configuration)
+    shown["state"] = GatewayState.Name(configuration.state).removeprefix("GATEWAY_STATE_")
+    if configuration.state_reason:
+        shown["stateReason"] = configuration.state_reason
+    warning = _warn(configuration, datetime.now(UTC))
+    if warning:
+        shown["warning"] = warning
+    return shown
+
+
+def _warn(configuration: GatewayConfiguration, now: datetime) -> str:
+    if configuration.state == GatewayState.GATEWAY_STATE_INCOMPLETE:
+        return "Nothing is delivered until a 'serviceAccount' is set: legacy keys are switched off."
+    if configuration.state == GatewayState.GATEWAY_STATE_MISCONFIGURED:
+        return "The gateway refuses this configuration; messages wait until it is mended."
+    if not configuration.HasField("expire_time"):
+        return ""
+    expires = configuration.expire_time.ToDatetime(UTC)
+    if expires <= now:
+        return "The certificate has expired; nothing is delivered until it is replaced."
+    if expires - now <= WARN_BEFORE:
+        return f"The certificate expires in {(expires - now).days} days; replace it."
+    return ""
 
 
 class Settings:
@@ -117,14 +124,17 @@ class Settings:
         path = APP + "/settings"
         return [
             door.route(path, GET=(Access.READ, self._list)),
-            door.route(path + "/gcmConfPublic", GET=(Access.CLIENT_READ, self._read_sender)),
+            *(
+                door.route(f"{path}/{name}Public", GET=(Access.CLIENT_READ, self._reader(kind)))
+                for name, kind in PUBLIC.items()
+            ),
             door.route(path + "/webpushServerKey", GET=(Access.CLIENT_READ, self._read_server_key)),
             *(self._route(door, f"{path}/{name}", form) for name, form in FORMS.items()),
         ]
 
     def _route(self, door: Door, path: str, form: Form) -> Route:
         async def read(call: Call) -> Response:
-            return answer(form.render(await self._get(call, form.kind)))
+            return answer(_render(form, await self._get(call, form.kind)))
 
         async def put(call: Call) -> Response:
             return await self._put(call, form)
@@ -161,7 +171,7 @@ class Settings:
         stored = await self._rooms.gateways.PutGatewayConfiguration(
             request, timeout=self._rooms.timeout
         )
-        return answer(form.render(stored.configuration))
+        return answer(_render(form, stored.configuration))
 
     async def _get(self, call: Call, kind: "GatewayKind.ValueType") -> GatewayConfiguration:
         read = await self._rooms.gateways.GetGatewayConfiguration(
@@ -170,9 +180,12 @@ class Settings:
         )
         return read.configuration
 
-    async def _read_sender(self, call: Call) -> Response:
-        configuration = await self._get(call, GatewayKind.GATEWAY_KIND_FCM)
-        return answer({"senderId": configuration.fcm.sender_id})
+    def _reader(self, kind: "GatewayKind.ValueType") -> Handler:
+        async def read_sender(call: Call) -> Response:
+            configuration = await self._get(call, kind)
+            return answer({"senderId": configuration.fcm.sender_id})
+
+        return read_sender
 
     async def _read_server_key(self, call: Call) -> Response:
         read = await self._rooms.gateways.GetVapidPublicKey(

@@ -59,7 +59,8 @@ def read_service_account(text: str) -> ServiceAccount:
         raise CredentialMalformed("must have a project_id of lower-case letters, digits, - . :")
     if not account.client_email:
         raise CredentialMalformed("must have a client_email")
-    if not is_url(account.token_uri, {"https"}):
+    # Whether plain http may be asked is for dispatch to say, which knows the deployment's network.
+    if not is_url(account.token_uri, {"https", "http"}):
         raise CredentialMalformed("must have a token_uri that begins with https://")
     if not isinstance(_load(account.private_key), rsa.RSAPrivateKey):
         raise CredentialMalformed("must have an RSA private_key in PEM")

@@ -15,8 +15,9 @@ from services.registry.domain.gateway import (
     SEALED_MEMBERS,
     SETTINGS_OF,
     GatewayConfiguration,
+    GatewayDraft,
     GatewayKind,
-    GatewaySettings,
+    GatewayState,
 )
 from services.registry.domain.vapid import VAULT_KIND, VapidPair
 from services.registry.domain.vault import Sealed, Vault
@@ -35,36 +36,55 @@ COLUMNS = (
     gateway_configurations.c.sealed_secrets,
     gateway_configurations.c.version,
     gateway_configurations.c.update_time,
+    gateway_configurations.c.expire_time,
+    gateway_configurations.c.state,
+    gateway_configurations.c.state_reason,
 )
 
 
 async def put(
-    tx: AsyncConnection,
-    vault: Vault,
-    app_id: UUID,
-    kind: GatewayKind,
-    settings: GatewaySettings,
-    now: datetime,
+    tx: AsyncConnection, vault: Vault, app_id: UUID, draft: GatewayDraft, now: datetime
 ) -> GatewayConfiguration:
     """Set one configuration, whole. The caller holds the application."""
-    members = asdict(settings)
+    members = asdict(draft.settings)
     secrets = {name: members.pop(name) for name in SEALED_MEMBERS & members.keys()}
-    sealed = vault.seal(msgspec.json.encode(secrets), app_id, kind.value)
+    sealed = vault.seal(msgspec.json.encode(secrets), app_id, draft.kind.value)
     values = {
         "settings": members,
         "key_id": sealed.key_id,
         "sealed_secrets": sealed.box,
         "version": gateway_versions.next_value(),
         "update_time": now,
+        "expire_time": draft.expire_time,
+        "state": draft.state,
+        "state_reason": draft.state_reason,
+        "icons": msgspec.msgpack.encode(draft.icons) if draft.icons else None,
     }
     statement = (
         insert(gateway_configurations)
-        .values(app_id=app_id, kind=kind, **values)
+        .values(app_id=app_id, kind=draft.kind, **values)
         .on_conflict_do_update(index_elements=["app_id", "kind"], set_=values)
-        .returning(gateway_configurations.c.version)
+        .returning(*COLUMNS)
     )
-    version = (await tx.execute(statement)).scalar_one()
-    return GatewayConfiguration(kind, settings, version, now)
+    return _open(vault, app_id, (await tx.execute(statement)).one())
+
+
+async def note_state(
+    tx: AsyncConnection,
+    app_id: UUID,
+    kind: GatewayKind,
+    version: int,
+    state: GatewayState,
+    reason: str,
+) -> bool:
+    """Note what a gateway made of a configuration; False if it is not of this version any more."""
+    ours = gateway_configurations.c.app_id == app_id, gateway_configurations.c.kind == kind
+    statement = (
+        sa.update(gateway_configurations)
+        .where(*ours, gateway_configurations.c.version == version)
+        .values(state=state, state_reason=reason)
+    )
+    return (await tx.execute(statement)).rowcount > 0
 
 
 async def read(
@@ -82,6 +102,16 @@ async def read(
         await find(tx, app_id)
         raise GatewayNotConfigured(kind)
     return _open(vault, app_id, row)
+
+
+async def find_account(
+    tx: AsyncConnection, vault: Vault, app_id: UUID
+) -> GatewayConfiguration | None:
+    """The FCM configuration, if there is one: its account speaks for extensions without one."""
+    try:
+        return await read(tx, vault, app_id, GatewayKind.FCM)
+    except GatewayNotConfigured:
+        return None
 
 
 async def read_all(tx: AsyncConnection, vault: Vault, app_id: UUID) -> list[GatewayConfiguration]:
@@ -117,7 +147,15 @@ def _open(vault: Vault, app_id: UUID, row: Any) -> GatewayConfiguration:  # noqa
     sealed = Sealed(row.key_id, row.sealed_secrets)
     secrets = msgspec.json.decode(vault.unseal(sealed, app_id, row.kind.value))
     settings = msgspec.convert({**row.settings, **secrets}, type=SETTINGS_OF[row.kind])
-    return GatewayConfiguration(row.kind, settings, row.version, row.update_time)
+    return GatewayConfiguration(
+        row.kind,
+        settings,
+        row.version,
+        row.update_time,
+        row.expire_time,
+        row.state,
+        row.state_reason,
+    )
 
 
 async def add_vapid_pair(

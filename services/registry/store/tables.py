@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 from services.registry.domain.application import SecretKind
 from services.registry.domain.change import ChangeKind
 from services.registry.domain.device import Environment, Platform, State
-from services.registry.domain.gateway import GatewayKind
+from services.registry.domain.gateway import GatewayKind, GatewayState
 
 E = TypeVar("E", bound=Enum)
 
@@ -34,6 +34,13 @@ GATEWAY_NUMBERS = {
     GatewayKind.FCM: 2,
     GatewayKind.WEB_CHROME: 3,
     GatewayKind.WEB_FIREFOX: 4,
+    GatewayKind.WEB_SAFARI: 5,
+    GatewayKind.APPEXT_CHROME: 6,
+}
+GATEWAY_STATE_NUMBERS = {
+    GatewayState.UNVERIFIED: 1,
+    GatewayState.VERIFIED: 2,
+    GatewayState.MISCONFIGURED: 3,
 }
 
 
@@ -116,6 +123,10 @@ gateway_configurations = sa.Table(
     sa.Column("sealed_secrets", sa.LargeBinary),
     sa.Column("version", sa.BigInteger),
     sa.Column("update_time", TIME),
+    sa.Column("expire_time", TIME),
+    sa.Column("state", Numbered(GATEWAY_STATE_NUMBERS)),
+    sa.Column("state_reason", sa.Text),
+    sa.Column("icons", sa.LargeBinary),
 )
 
 devices = sa.Table(

@@ -25,21 +25,29 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/registry/v1/gateway.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n\x14GatewayConfiguration\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\x12\x32\n\x04\x61pns\x18\x02 \x01(\x0b\x32\".carillon.registry.v1.ApnsSettingsH\x00\x12\x30\n\x03\x66\x63m\x18\x03 \x01(\x0b\x32!.carillon.registry.v1.FcmSettingsH\x00\x12\x39\n\x08web_push\x18\x04 \x01(\x0b\x32%.carillon.registry.v1.WebPushSettingsH\x00\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\n\x08settings\"\x7f\n\x0c\x41pnsSettings\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\x11\n\tbundle_id\x18\x03 \x01(\t\x12\x0f\n\x07sandbox\x18\x04 \x01(\x08\x12\x15\n\rkey_file_name\x18\x05 \x01(\t\x12\x13\n\x0bprivate_key\x18\x06 \x01(\t\"^\n\x0b\x46\x63mSettings\x12\x11\n\tsender_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x17\n\x0fservice_account\x18\x04 \x01(\t\"8\n\x0fWebPushSettings\x12\x14\n\x0cweb_site_url\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t*\x93\x01\n\x0bGatewayKind\x12\x1c\n\x18GATEWAY_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11GATEWAY_KIND_APNS\x10\x01\x12\x14\n\x10GATEWAY_KIND_FCM\x10\x02\x12\x1b\n\x17GATEWAY_KIND_WEB_CHROME\x10\x03\x12\x1c\n\x18GATEWAY_KIND_WEB_FIREFOX\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/registry/v1/gateway.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x03\n\x14GatewayConfiguration\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\x12\x32\n\x04\x61pns\x18\x02 \x01(\x0b\x32\".carillon.registry.v1.ApnsSettingsH\x00\x12\x30\n\x03\x66\x63m\x18\x03 \x01(\x0b\x32!.carillon.registry.v1.FcmSettingsH\x00\x12\x39\n\x08web_push\x18\x04 \x01(\x0b\x32%.carillon.registry.v1.WebPushSettingsH\x00\x12\x36\n\x06safari\x18\x07 \x01(\x0b\x32$.carillon.registry.v1.SafariSettingsH\x00\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05state\x18\x08 \x01(\x0e\x32\".carillon.registry.v1.GatewayState\x12\x14\n\x0cstate_reason\x18\t \x01(\t\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\n\x08settings\"\xb8\x01\n\x0c\x41pnsSettings\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\x11\n\tbundle_id\x18\x03 \x01(\t\x12\x0f\n\x07sandbox\x18\x04 \x01(\x08\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x13\n\x0bprivate_key\x18\x06 \x01(\t\x12\x0e\n\x06pkcs12\x18\x07 \x01(\x0c\x12\x10\n\x08password\x18\x08 \x01(\t\x12\x19\n\x11\x63\x65rtificate_chain\x18\t \x01(\t\"\xc3\x02\n\x0eSafariSettings\x12\x14\n\x0cwebsite_name\x18\x01 \x01(\t\x12\x19\n\x11url_format_string\x18\x02 \x01(\t\x12\x17\n\x0fwebsite_push_id\x18\x03 \x01(\t\x12\x14\n\x0cweb_site_url\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x0e\n\x06pkcs12\x18\x06 \x01(\x0c\x12\x10\n\x08password\x18\x07 \x01(\t\x12\x19\n\x11\x63\x65rtificate_chain\x18\x08 \x01(\t\x12\x13\n\x0bprivate_key\x18\t \x01(\t\x12>\n\x05icons\x18\n \x03(\x0b\x32/.carillon.registry.v1.SafariSettings.IconsEntry\x1a,\n\nIconsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"^\n\x0b\x46\x63mSettings\x12\x11\n\tsender_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x17\n\x0fservice_account\x18\x04 \x01(\t\"8\n\x0fWebPushSettings\x12\x14\n\x0cweb_site_url\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t*\xd0\x01\n\x0bGatewayKind\x12\x1c\n\x18GATEWAY_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11GATEWAY_KIND_APNS\x10\x01\x12\x14\n\x10GATEWAY_KIND_FCM\x10\x02\x12\x1b\n\x17GATEWAY_KIND_WEB_CHROME\x10\x03\x12\x1c\n\x18GATEWAY_KIND_WEB_FIREFOX\x10\x04\x12\x1b\n\x17GATEWAY_KIND_WEB_SAFARI\x10\x05\x12\x1e\n\x1aGATEWAY_KIND_APPEXT_CHROME\x10\x06*\xc1\x01\n\x0cGatewayState\x12\x1d\n\x19GATEWAY_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18GATEWAY_STATE_UNVERIFIED\x10\x01\x12\x1a\n\x16GATEWAY_STATE_VERIFIED\x10\x02\x12\x1c\n\x18GATEWAY_STATE_INCOMPLETE\x10\x03\x12\x1f\n\x1bGATEWAY_STATE_MISCONFIGURED\x10\x04\x12\x19\n\x15GATEWAY_STATE_EXPIRED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.gateway_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GATEWAYKIND']._serialized_start=690
-  _globals['_GATEWAYKIND']._serialized_end=837
+  _globals['_SAFARISETTINGS_ICONSENTRY']._loaded_options = None
+  _globals['_SAFARISETTINGS_ICONSENTRY']._serialized_options = b'8\001'
+  _globals['_GATEWAYKIND']._serialized_start=1252
+  _globals['_GATEWAYKIND']._serialized_end=1460
+  _globals['_GATEWAYSTATE']._serialized_start=1463
+  _globals['_GATEWAYSTATE']._serialized_end=1656
   _globals['_GATEWAYCONFIGURATION']._serialized_start=94
-  _globals['_GATEWAYCONFIGURATION']._serialized_end=404
-  _globals['_APNSSETTINGS']._serialized_start=406
-  _globals['_APNSSETTINGS']._serialized_end=533
-  _globals['_FCMSETTINGS']._serialized_start=535
-  _globals['_FCMSETTINGS']._serialized_end=629
-  _globals['_WEBPUSHSETTINGS']._serialized_start=631
-  _globals['_WEBPUSHSETTINGS']._serialized_end=687
+  _globals['_GATEWAYCONFIGURATION']._serialized_end=582
+  _globals['_APNSSETTINGS']._serialized_start=585
+  _globals['_APNSSETTINGS']._serialized_end=769
+  _globals['_SAFARISETTINGS']._serialized_start=772
+  _globals['_SAFARISETTINGS']._serialized_end=1095
+  _globals['_SAFARISETTINGS_ICONSENTRY']._serialized_start=1051
+  _globals['_SAFARISETTINGS_ICONSENTRY']._serialized_end=1095
+  _globals['_FCMSETTINGS']._serialized_start=1097
+  _globals['_FCMSETTINGS']._serialized_end=1191
+  _globals['_WEBPUSHSETTINGS']._serialized_start=1193
+  _globals['_WEBPUSHSETTINGS']._serialized_end=1249
 # @@protoc_insertion_point(module_scope)

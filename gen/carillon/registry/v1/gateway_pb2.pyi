@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -33,6 +35,10 @@ class _GatewayKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GatewayKi
     """Web Push, for PLATFORM_WEB_CHROME."""
     GATEWAY_KIND_WEB_FIREFOX: _GatewayKind.ValueType  # 4
     """Web Push, for PLATFORM_WEB_FIREFOX."""
+    GATEWAY_KIND_WEB_SAFARI: _GatewayKind.ValueType  # 5
+    """APNs with a website's certificate, for PLATFORM_WEB_SAFARI."""
+    GATEWAY_KIND_APPEXT_CHROME: _GatewayKind.ValueType  # 6
+    """FCM, for PLATFORM_APPEXT_CHROME."""
 
 class GatewayKind(_GatewayKind, metaclass=_GatewayKindEnumTypeWrapper):
     """Which configuration of an application. One of each kind at most."""
@@ -46,7 +52,45 @@ GATEWAY_KIND_WEB_CHROME: GatewayKind.ValueType  # 3
 """Web Push, for PLATFORM_WEB_CHROME."""
 GATEWAY_KIND_WEB_FIREFOX: GatewayKind.ValueType  # 4
 """Web Push, for PLATFORM_WEB_FIREFOX."""
+GATEWAY_KIND_WEB_SAFARI: GatewayKind.ValueType  # 5
+"""APNs with a website's certificate, for PLATFORM_WEB_SAFARI."""
+GATEWAY_KIND_APPEXT_CHROME: GatewayKind.ValueType  # 6
+"""FCM, for PLATFORM_APPEXT_CHROME."""
 Global___GatewayKind: _TypeAlias = GatewayKind  # noqa: Y015
+
+class _GatewayState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GatewayStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GatewayState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GATEWAY_STATE_UNSPECIFIED: _GatewayState.ValueType  # 0
+    GATEWAY_STATE_UNVERIFIED: _GatewayState.ValueType  # 1
+    """Well formed; no gateway has been seen to take or to refuse it."""
+    GATEWAY_STATE_VERIFIED: _GatewayState.ValueType  # 2
+    """The gateway took it, or there is none to ask."""
+    GATEWAY_STATE_INCOMPLETE: _GatewayState.ValueType  # 3
+    """It lacks a service account, without which nothing is delivered."""
+    GATEWAY_STATE_MISCONFIGURED: _GatewayState.ValueType  # 4
+    """The gateway refused it while messages were sent; they wait."""
+    GATEWAY_STATE_EXPIRED: _GatewayState.ValueType  # 5
+    """Its certificate has ended."""
+
+class GatewayState(_GatewayState, metaclass=_GatewayStateEnumTypeWrapper):
+    """What is known of a configuration's credential."""
+
+GATEWAY_STATE_UNSPECIFIED: GatewayState.ValueType  # 0
+GATEWAY_STATE_UNVERIFIED: GatewayState.ValueType  # 1
+"""Well formed; no gateway has been seen to take or to refuse it."""
+GATEWAY_STATE_VERIFIED: GatewayState.ValueType  # 2
+"""The gateway took it, or there is none to ask."""
+GATEWAY_STATE_INCOMPLETE: GatewayState.ValueType  # 3
+"""It lacks a service account, without which nothing is delivered."""
+GATEWAY_STATE_MISCONFIGURED: GatewayState.ValueType  # 4
+"""The gateway refused it while messages were sent; they wait."""
+GATEWAY_STATE_EXPIRED: GatewayState.ValueType  # 5
+"""Its certificate has ended."""
+Global___GatewayState: _TypeAlias = GatewayState  # noqa: Y015
 
 @_typing.final
 class GatewayConfiguration(_message.Message):
@@ -60,11 +104,19 @@ class GatewayConfiguration(_message.Message):
     APNS_FIELD_NUMBER: _builtins.int
     FCM_FIELD_NUMBER: _builtins.int
     WEB_PUSH_FIELD_NUMBER: _builtins.int
+    SAFARI_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_REASON_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     kind: Global___GatewayKind.ValueType
     version: _builtins.int
     """Output only. Grows with each change."""
+    state: Global___GatewayState.ValueType
+    """Output only."""
+    state_reason: _builtins.str
+    """Output only. The gateway's own word for why, where it gave one."""
     @_builtins.property
     def apns(self) -> Global___ApnsSettings: ...
     @_builtins.property
@@ -72,8 +124,14 @@ class GatewayConfiguration(_message.Message):
     @_builtins.property
     def web_push(self) -> Global___WebPushSettings: ...
     @_builtins.property
+    def safari(self) -> Global___SafariSettings: ...
+    @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When the certificate ends; absent where nothing does."""
 
     def __init__(
         self,
@@ -82,14 +140,18 @@ class GatewayConfiguration(_message.Message):
         apns: Global___ApnsSettings | None = ...,
         fcm: Global___FcmSettings | None = ...,
         web_push: Global___WebPushSettings | None = ...,
+        safari: Global___SafariSettings | None = ...,
         version: _builtins.int = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___GatewayState.ValueType = ...,
+        state_reason: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["apns", b"apns", "fcm", b"fcm", "settings", b"settings", "update_time", b"update_time", "web_push", b"web_push"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apns", b"apns", "expire_time", b"expire_time", "fcm", b"fcm", "safari", b"safari", "settings", b"settings", "update_time", b"update_time", "web_push", b"web_push"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["apns", b"apns", "fcm", b"fcm", "kind", b"kind", "settings", b"settings", "update_time", b"update_time", "version", b"version", "web_push", b"web_push"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apns", b"apns", "expire_time", b"expire_time", "fcm", b"fcm", "kind", b"kind", "safari", b"safari", "settings", b"settings", "state", b"state", "state_reason", b"state_reason", "update_time", b"update_time", "version", b"version", "web_push", b"web_push"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_settings: _TypeAlias = _typing.Literal["apns", "fcm", "web_push"]  # noqa: Y015
+    _WhichOneofReturnType_settings: _TypeAlias = _typing.Literal["apns", "fcm", "web_push", "safari"]  # noqa: Y015
     _WhichOneofArgType_settings: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_settings) -> _WhichOneofReturnType_settings | None: ...
 
@@ -97,7 +159,9 @@ Global___GatewayConfiguration: _TypeAlias = GatewayConfiguration  # noqa: Y015
 
 @_typing.final
 class ApnsSettings(_message.Message):
-    """Token authentication by a .p8 key."""
+    """Authentication by a .p8 key, or by the certificate of a .p12 file: one of
+    private_key and pkcs12 is required.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -105,20 +169,35 @@ class ApnsSettings(_message.Message):
     TEAM_ID_FIELD_NUMBER: _builtins.int
     BUNDLE_ID_FIELD_NUMBER: _builtins.int
     SANDBOX_FIELD_NUMBER: _builtins.int
-    KEY_FILE_NAME_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
     PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    PKCS12_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_CHAIN_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
-    """Required. 10 characters."""
+    """Required with a key, empty with a certificate. 10 characters."""
     team_id: _builtins.str
-    """Required. 10 characters."""
+    """Required with a key, empty with a certificate. 10 characters."""
     bundle_id: _builtins.str
-    """Required. The topic. At most 255 characters."""
+    """The topic, at most 255 characters. Required with a key. A certificate names
+    its own; given beside it, it must be the same.
+    """
     sandbox: _builtins.bool
-    """Whether Apple's development environment is meant."""
-    key_file_name: _builtins.str
-    """The name under which the key was uploaded."""
+    """Whether Apple's development environment is meant. A certificate for the
+    other environment alone is refused.
+    """
+    file_name: _builtins.str
+    """The name under which the key or the certificate was uploaded."""
     private_key: _builtins.str
-    """Required, input only. The .p8 file: a P-256 private key in PEM."""
+    """Input only. The .p8 file: a P-256 private key in PEM. Of a credential that is
+    a certificate: its key.
+    """
+    pkcs12: _builtins.bytes
+    """Input only. The .p12 file, at most 64 KiB: a certificate and its key."""
+    password: _builtins.str
+    """Input only. What opens `pkcs12`. Not kept."""
+    certificate_chain: _builtins.str
+    """Output only. The certificate and its issuers in PEM; empty with a key."""
     def __init__(
         self,
         *,
@@ -126,19 +205,106 @@ class ApnsSettings(_message.Message):
         team_id: _builtins.str = ...,
         bundle_id: _builtins.str = ...,
         sandbox: _builtins.bool = ...,
-        key_file_name: _builtins.str = ...,
+        file_name: _builtins.str = ...,
         private_key: _builtins.str = ...,
+        pkcs12: _builtins.bytes = ...,
+        password: _builtins.str = ...,
+        certificate_chain: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "key_file_name", b"key_file_name", "key_id", b"key_id", "private_key", b"private_key", "sandbox", b"sandbox", "team_id", b"team_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "certificate_chain", b"certificate_chain", "file_name", b"file_name", "key_id", b"key_id", "password", b"password", "pkcs12", b"pkcs12", "private_key", b"private_key", "sandbox", b"sandbox", "team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApnsSettings: _TypeAlias = ApnsSettings  # noqa: Y015
 
 @_typing.final
+class SafariSettings(_message.Message):
+    """Safari's legacy website push: APNs by a website's certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class IconsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    WEBSITE_NAME_FIELD_NUMBER: _builtins.int
+    URL_FORMAT_STRING_FIELD_NUMBER: _builtins.int
+    WEBSITE_PUSH_ID_FIELD_NUMBER: _builtins.int
+    WEB_SITE_URL_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    PKCS12_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_CHAIN_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    ICONS_FIELD_NUMBER: _builtins.int
+    website_name: _builtins.str
+    """Required. 1 to 254 characters."""
+    url_format_string: _builtins.str
+    """Required. http(s)://…, with %@ wherever a message puts in a text of its own."""
+    website_push_id: _builtins.str
+    """Required. The topic: begins with `web.`, and is what the certificate names."""
+    web_site_url: _builtins.str
+    """Required. https:// or http:// with a host: where the permission is asked for."""
+    file_name: _builtins.str
+    """The name under which the certificate was uploaded."""
+    pkcs12: _builtins.bytes
+    """Required, input only. The .p12 file, at most 64 KiB: a certificate and its key."""
+    password: _builtins.str
+    """Input only. What opens `pkcs12`. Not kept."""
+    certificate_chain: _builtins.str
+    """Output only. The certificate and its issuers in PEM."""
+    private_key: _builtins.str
+    """Output only. The certificate's key in PEM; only GetGatewayCredential shows it."""
+    @_builtins.property
+    def icons(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """Input only. PNG files by the names Apple gives them, such as `icon_32x32@2x`;
+        each at most 128 KiB. Those that are missing are a bell of ours.
+        """
+
+    def __init__(
+        self,
+        *,
+        website_name: _builtins.str = ...,
+        url_format_string: _builtins.str = ...,
+        website_push_id: _builtins.str = ...,
+        web_site_url: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        pkcs12: _builtins.bytes = ...,
+        password: _builtins.str = ...,
+        certificate_chain: _builtins.str = ...,
+        private_key: _builtins.str = ...,
+        icons: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_chain", b"certificate_chain", "file_name", b"file_name", "icons", b"icons", "password", b"password", "pkcs12", b"pkcs12", "private_key", b"private_key", "url_format_string", b"url_format_string", "web_site_url", b"web_site_url", "website_name", b"website_name", "website_push_id", b"website_push_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SafariSettings: _TypeAlias = SafariSettings  # noqa: Y015
+
+@_typing.final
 class FcmSettings(_message.Message):
+    """An application without a service account is INCOMPLETE."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SENDER_ID_FIELD_NUMBER: _builtins.int
@@ -152,7 +318,9 @@ class FcmSettings(_message.Message):
     project_id: _builtins.str
     """Output only. Of the service account."""
     service_account: _builtins.str
-    """Required, input only. The service account in JSON, at most 16 KiB."""
+    """Input only. The service account in JSON, at most 16 KiB. Of
+    GATEWAY_KIND_APPEXT_CHROME, that of GATEWAY_KIND_FCM speaks if it is empty.
+    """
     def __init__(
         self,
         *,

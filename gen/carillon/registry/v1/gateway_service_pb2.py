@@ -25,37 +25,45 @@ _sym_db = _symbol_database.Default()
 from carillon.registry.v1 import gateway_pb2 as carillon_dot_registry_dot_v1_dot_gateway__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/registry/v1/gateway_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a\"carillon/registry/v1/gateway.proto\"s\n\x1ePutGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x41\n\rconfiguration\x18\x02 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"d\n\x1fPutGatewayConfigurationResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"a\n\x1eGetGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"d\n\x1fGetGatewayConfigurationResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"2\n ListGatewayConfigurationsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"g\n!ListGatewayConfigurationsResponse\x12\x42\n\x0e\x63onfigurations\x18\x01 \x03(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"d\n!DeleteGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"$\n\"DeleteGatewayConfigurationResponse\"^\n\x1bGetGatewayCredentialRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"|\n\x1cGetGatewayCredentialResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\x12\x19\n\x11vapid_private_key\x18\x02 \x01(\x0c\"*\n\x18GetVapidPublicKeyRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"/\n\x19GetVapidPublicKeyResponse\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x32\xb8\x06\n\x0eGatewayService\x12\x86\x01\n\x17PutGatewayConfiguration\x12\x34.carillon.registry.v1.PutGatewayConfigurationRequest\x1a\x35.carillon.registry.v1.PutGatewayConfigurationResponse\x12\x86\x01\n\x17GetGatewayConfiguration\x12\x34.carillon.registry.v1.GetGatewayConfigurationRequest\x1a\x35.carillon.registry.v1.GetGatewayConfigurationResponse\x12\x8c\x01\n\x19ListGatewayConfigurations\x12\x36.carillon.registry.v1.ListGatewayConfigurationsRequest\x1a\x37.carillon.registry.v1.ListGatewayConfigurationsResponse\x12\x8f\x01\n\x1a\x44\x65leteGatewayConfiguration\x12\x37.carillon.registry.v1.DeleteGatewayConfigurationRequest\x1a\x38.carillon.registry.v1.DeleteGatewayConfigurationResponse\x12}\n\x14GetGatewayCredential\x12\x31.carillon.registry.v1.GetGatewayCredentialRequest\x1a\x32.carillon.registry.v1.GetGatewayCredentialResponse\x12t\n\x11GetVapidPublicKey\x12..carillon.registry.v1.GetVapidPublicKeyRequest\x1a/.carillon.registry.v1.GetVapidPublicKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/registry/v1/gateway_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a\"carillon/registry/v1/gateway.proto\"u\n CheckGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x41\n\rconfiguration\x18\x02 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"f\n!CheckGatewayConfigurationResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"s\n\x1ePutGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x41\n\rconfiguration\x18\x02 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"d\n\x1fPutGatewayConfigurationResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"a\n\x1eGetGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"d\n\x1fGetGatewayConfigurationResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"2\n ListGatewayConfigurationsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"g\n!ListGatewayConfigurationsResponse\x12\x42\n\x0e\x63onfigurations\x18\x01 \x03(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\"d\n!DeleteGatewayConfigurationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"$\n\"DeleteGatewayConfigurationResponse\"\xb0\x01\n\x19ReportGatewayStateRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".carillon.registry.v1.GatewayState\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\x1c\n\x1aReportGatewayStateResponse\"^\n\x1bGetGatewayCredentialRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.GatewayKind\"|\n\x1cGetGatewayCredentialResponse\x12\x41\n\rconfiguration\x18\x01 \x01(\x0b\x32*.carillon.registry.v1.GatewayConfiguration\x12\x19\n\x11vapid_private_key\x18\x02 \x01(\x0c\"*\n\x18GetVapidPublicKeyRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"/\n\x19GetVapidPublicKeyResponse\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x32\xc0\x08\n\x0eGatewayService\x12\x8c\x01\n\x19\x43heckGatewayConfiguration\x12\x36.carillon.registry.v1.CheckGatewayConfigurationRequest\x1a\x37.carillon.registry.v1.CheckGatewayConfigurationResponse\x12\x86\x01\n\x17PutGatewayConfiguration\x12\x34.carillon.registry.v1.PutGatewayConfigurationRequest\x1a\x35.carillon.registry.v1.PutGatewayConfigurationResponse\x12\x86\x01\n\x17GetGatewayConfiguration\x12\x34.carillon.registry.v1.GetGatewayConfigurationRequest\x1a\x35.carillon.registry.v1.GetGatewayConfigurationResponse\x12\x8c\x01\n\x19ListGatewayConfigurations\x12\x36.carillon.registry.v1.ListGatewayConfigurationsRequest\x1a\x37.carillon.registry.v1.ListGatewayConfigurationsResponse\x12\x8f\x01\n\x1a\x44\x65leteGatewayConfiguration\x12\x37.carillon.registry.v1.DeleteGatewayConfigurationRequest\x1a\x38.carillon.registry.v1.DeleteGatewayConfigurationResponse\x12w\n\x12ReportGatewayState\x12/.carillon.registry.v1.ReportGatewayStateRequest\x1a\x30.carillon.registry.v1.ReportGatewayStateResponse\x12}\n\x14GetGatewayCredential\x12\x31.carillon.registry.v1.GetGatewayCredentialRequest\x1a\x32.carillon.registry.v1.GetGatewayCredentialResponse\x12t\n\x11GetVapidPublicKey\x12..carillon.registry.v1.GetVapidPublicKeyRequest\x1a/.carillon.registry.v1.GetVapidPublicKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.gateway_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PUTGATEWAYCONFIGURATIONREQUEST']._serialized_start=104
-  _globals['_PUTGATEWAYCONFIGURATIONREQUEST']._serialized_end=219
-  _globals['_PUTGATEWAYCONFIGURATIONRESPONSE']._serialized_start=221
-  _globals['_PUTGATEWAYCONFIGURATIONRESPONSE']._serialized_end=321
-  _globals['_GETGATEWAYCONFIGURATIONREQUEST']._serialized_start=323
-  _globals['_GETGATEWAYCONFIGURATIONREQUEST']._serialized_end=420
-  _globals['_GETGATEWAYCONFIGURATIONRESPONSE']._serialized_start=422
-  _globals['_GETGATEWAYCONFIGURATIONRESPONSE']._serialized_end=522
-  _globals['_LISTGATEWAYCONFIGURATIONSREQUEST']._serialized_start=524
-  _globals['_LISTGATEWAYCONFIGURATIONSREQUEST']._serialized_end=574
-  _globals['_LISTGATEWAYCONFIGURATIONSRESPONSE']._serialized_start=576
-  _globals['_LISTGATEWAYCONFIGURATIONSRESPONSE']._serialized_end=679
-  _globals['_DELETEGATEWAYCONFIGURATIONREQUEST']._serialized_start=681
-  _globals['_DELETEGATEWAYCONFIGURATIONREQUEST']._serialized_end=781
-  _globals['_DELETEGATEWAYCONFIGURATIONRESPONSE']._serialized_start=783
-  _globals['_DELETEGATEWAYCONFIGURATIONRESPONSE']._serialized_end=819
-  _globals['_GETGATEWAYCREDENTIALREQUEST']._serialized_start=821
-  _globals['_GETGATEWAYCREDENTIALREQUEST']._serialized_end=915
-  _globals['_GETGATEWAYCREDENTIALRESPONSE']._serialized_start=917
-  _globals['_GETGATEWAYCREDENTIALRESPONSE']._serialized_end=1041
-  _globals['_GETVAPIDPUBLICKEYREQUEST']._serialized_start=1043
-  _globals['_GETVAPIDPUBLICKEYREQUEST']._serialized_end=1085
-  _globals['_GETVAPIDPUBLICKEYRESPONSE']._serialized_start=1087
-  _globals['_GETVAPIDPUBLICKEYRESPONSE']._serialized_end=1134
-  _globals['_GATEWAYSERVICE']._serialized_start=1137
-  _globals['_GATEWAYSERVICE']._serialized_end=1961
+  _globals['_CHECKGATEWAYCONFIGURATIONREQUEST']._serialized_start=104
+  _globals['_CHECKGATEWAYCONFIGURATIONREQUEST']._serialized_end=221
+  _globals['_CHECKGATEWAYCONFIGURATIONRESPONSE']._serialized_start=223
+  _globals['_CHECKGATEWAYCONFIGURATIONRESPONSE']._serialized_end=325
+  _globals['_PUTGATEWAYCONFIGURATIONREQUEST']._serialized_start=327
+  _globals['_PUTGATEWAYCONFIGURATIONREQUEST']._serialized_end=442
+  _globals['_PUTGATEWAYCONFIGURATIONRESPONSE']._serialized_start=444
+  _globals['_PUTGATEWAYCONFIGURATIONRESPONSE']._serialized_end=544
+  _globals['_GETGATEWAYCONFIGURATIONREQUEST']._serialized_start=546
+  _globals['_GETGATEWAYCONFIGURATIONREQUEST']._serialized_end=643
+  _globals['_GETGATEWAYCONFIGURATIONRESPONSE']._serialized_start=645
+  _globals['_GETGATEWAYCONFIGURATIONRESPONSE']._serialized_end=745
+  _globals['_LISTGATEWAYCONFIGURATIONSREQUEST']._serialized_start=747
+  _globals['_LISTGATEWAYCONFIGURATIONSREQUEST']._serialized_end=797
+  _globals['_LISTGATEWAYCONFIGURATIONSRESPONSE']._serialized_start=799
+  _globals['_LISTGATEWAYCONFIGURATIONSRESPONSE']._serialized_end=902
+  _globals['_DELETEGATEWAYCONFIGURATIONREQUEST']._serialized_start=904
+  _globals['_DELETEGATEWAYCONFIGURATIONREQUEST']._serialized_end=1004
+  _globals['_DELETEGATEWAYCONFIGURATIONRESPONSE']._serialized_start=1006
+  _globals['_DELETEGATEWAYCONFIGURATIONRESPONSE']._serialized_end=1042
+  _globals['_REPORTGATEWAYSTATEREQUEST']._serialized_start=1045
+  _globals['_REPORTGATEWAYSTATEREQUEST']._serialized_end=1221
+  _globals['_REPORTGATEWAYSTATERESPONSE']._serialized_start=1223
+  _globals['_REPORTGATEWAYSTATERESPONSE']._serialized_end=1251
+  _globals['_GETGATEWAYCREDENTIALREQUEST']._serialized_start=1253
+  _globals['_GETGATEWAYCREDENTIALREQUEST']._serialized_end=1347
+  _globals['_GETGATEWAYCREDENTIALRESPONSE']._serialized_start=1349
+  _globals['_GETGATEWAYCREDENTIALRESPONSE']._serialized_end=1473
+  _globals['_GETVAPIDPUBLICKEYREQUEST']._serialized_start=1475
+  _globals['_GETVAPIDPUBLICKEYREQUEST']._serialized_end=1517
+  _globals['_GETVAPIDPUBLICKEYRESPONSE']._serialized_start=1519
+  _globals['_GETVAPIDPUBLICKEYRESPONSE']._serialized_end=1566
+  _globals['_GATEWAYSERVICE']._serialized_start=1569
+  _globals['_GATEWAYSERVICE']._serialized_end=2657
 # @@protoc_insertion_point(module_scope)

@@ -20,7 +20,7 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class PutGatewayConfigurationRequest(_message.Message):
+class CheckGatewayConfigurationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
@@ -30,6 +30,56 @@ class PutGatewayConfigurationRequest(_message.Message):
     @_builtins.property
     def configuration(self) -> _gateway_pb2.GatewayConfiguration:
         """Required. kind and its settings."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        configuration: _gateway_pb2.GatewayConfiguration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "configuration", b"configuration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckGatewayConfigurationRequest: _TypeAlias = CheckGatewayConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class CheckGatewayConfigurationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def configuration(self) -> _gateway_pb2.GatewayConfiguration:
+        """With the secret members, never to be logged or stored."""
+
+    def __init__(
+        self,
+        *,
+        configuration: _gateway_pb2.GatewayConfiguration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckGatewayConfigurationResponse: _TypeAlias = CheckGatewayConfigurationResponse  # noqa: Y015
+
+@_typing.final
+class PutGatewayConfigurationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def configuration(self) -> _gateway_pb2.GatewayConfiguration:
+        """Required. kind and its settings; state and state_reason, as a dry request
+        found them: VERIFIED, or else UNVERIFIED.
+        """
 
     def __init__(
         self,
@@ -187,6 +237,57 @@ class DeleteGatewayConfigurationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteGatewayConfigurationResponse: _TypeAlias = DeleteGatewayConfigurationResponse  # noqa: Y015
+
+@_typing.final
+class ReportGatewayStateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    kind: _gateway_pb2.GatewayKind.ValueType
+    """Required."""
+    version: _builtins.int
+    """Required. Of the configuration that the gateway judged."""
+    state: _gateway_pb2.GatewayState.ValueType
+    """Required. VERIFIED or MISCONFIGURED."""
+    reason: _builtins.str
+    """The gateway's own word, at most 64 characters."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        kind: _gateway_pb2.GatewayKind.ValueType = ...,
+        version: _builtins.int = ...,
+        state: _gateway_pb2.GatewayState.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "kind", b"kind", "reason", b"reason", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportGatewayStateRequest: _TypeAlias = ReportGatewayStateRequest  # noqa: Y015
+
+@_typing.final
+class ReportGatewayStateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportGatewayStateResponse: _TypeAlias = ReportGatewayStateResponse  # noqa: Y015
 
 @_typing.final
 class GetGatewayCredentialRequest(_message.Message):

@@ -35,6 +35,11 @@ class GatewayServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.CheckGatewayConfiguration = channel.unary_unary(
+                '/carillon.registry.v1.GatewayService/CheckGatewayConfiguration',
+                request_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationResponse.FromString,
+                _registered_method=True)
         self.PutGatewayConfiguration = channel.unary_unary(
                 '/carillon.registry.v1.GatewayService/PutGatewayConfiguration',
                 request_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.PutGatewayConfigurationRequest.SerializeToString,
@@ -55,6 +60,11 @@ class GatewayServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationResponse.FromString,
                 _registered_method=True)
+        self.ReportGatewayState = channel.unary_unary(
+                '/carillon.registry.v1.GatewayService/ReportGatewayState',
+                request_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateResponse.FromString,
+                _registered_method=True)
         self.GetGatewayCredential = channel.unary_unary(
                 '/carillon.registry.v1.GatewayService/GetGatewayCredential',
                 request_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.GetGatewayCredentialRequest.SerializeToString,
@@ -70,6 +80,16 @@ class GatewayServiceStub:
 class GatewayServiceServicer:
     """Keeps what the gateways ask of an application, its secrets encrypted.
     """
+
+    def CheckGatewayConfiguration(self, request, context):
+        """Judges a configuration as PutGatewayConfiguration would and stores nothing.
+        Answers what GetGatewayCredential would answer of it, for a dry request.
+
+        Errors: as PutGatewayConfiguration.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def PutGatewayConfiguration(self, request, context):
         """Sets one configuration, whole. Safe to repeat.
@@ -112,8 +132,20 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportGatewayState(self, request, context):
+        """Notes what a gateway made of a configuration. Ignored if the configuration
+        was replaced since. Safe to repeat.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetGatewayCredential(self, request, context):
-        """Hands dispatch what it signs requests with. Nobody else calls it.
+        """Hands dispatch what it signs requests with. Nobody else calls it. What is
+        INCOMPLETE counts as not configured.
 
         Errors:
         NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED
@@ -135,6 +167,11 @@ class GatewayServiceServicer:
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CheckGatewayConfiguration': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckGatewayConfiguration,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationResponse.SerializeToString,
+            ),
             'PutGatewayConfiguration': grpc.unary_unary_rpc_method_handler(
                     servicer.PutGatewayConfiguration,
                     request_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.PutGatewayConfigurationRequest.FromString,
@@ -154,6 +191,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.DeleteGatewayConfiguration,
                     request_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationResponse.SerializeToString,
+            ),
+            'ReportGatewayState': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportGatewayState,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateResponse.SerializeToString,
             ),
             'GetGatewayCredential': grpc.unary_unary_rpc_method_handler(
                     servicer.GetGatewayCredential,
@@ -176,6 +218,33 @@ def add_GatewayServiceServicer_to_server(servicer, server):
 class GatewayService:
     """Keeps what the gateways ask of an application, its secrets encrypted.
     """
+
+    @staticmethod
+    def CheckGatewayConfiguration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.GatewayService/CheckGatewayConfiguration',
+            carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_gateway__service__pb2.CheckGatewayConfigurationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def PutGatewayConfiguration(request,
@@ -275,6 +344,33 @@ class GatewayService:
             '/carillon.registry.v1.GatewayService/DeleteGatewayConfiguration',
             carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationRequest.SerializeToString,
             carillon_dot_registry_dot_v1_dot_gateway__service__pb2.DeleteGatewayConfigurationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportGatewayState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.GatewayService/ReportGatewayState',
+            carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_gateway__service__pb2.ReportGatewayStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

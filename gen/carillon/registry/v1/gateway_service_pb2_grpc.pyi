@@ -33,6 +33,12 @@ class GatewayServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GatewayServiceAsyncStub: ...
+    CheckGatewayConfiguration: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.CheckGatewayConfigurationRequest, _gateway_service_pb2.CheckGatewayConfigurationResponse]
+    """Judges a configuration as PutGatewayConfiguration would and stores nothing.
+    Answers what GetGatewayCredential would answer of it, for a dry request.
+
+    Errors: as PutGatewayConfiguration.
+    """
     PutGatewayConfiguration: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.PutGatewayConfigurationRequest, _gateway_service_pb2.PutGatewayConfigurationResponse]
     """Sets one configuration, whole. Safe to repeat.
 
@@ -58,8 +64,16 @@ class GatewayServiceStub:
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED
     """
+    ReportGatewayState: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.ReportGatewayStateRequest, _gateway_service_pb2.ReportGatewayStateResponse]
+    """Notes what a gateway made of a configuration. Ignored if the configuration
+    was replaced since. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
     GetGatewayCredential: _grpc.UnaryUnaryMultiCallable[_gateway_service_pb2.GetGatewayCredentialRequest, _gateway_service_pb2.GetGatewayCredentialResponse]
-    """Hands dispatch what it signs requests with. Nobody else calls it.
+    """Hands dispatch what it signs requests with. Nobody else calls it. What is
+    INCOMPLETE counts as not configured.
 
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED
@@ -76,6 +90,12 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Keeps what the gateways ask of an application, its secrets encrypted."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    CheckGatewayConfiguration: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.CheckGatewayConfigurationRequest, _gateway_service_pb2.CheckGatewayConfigurationResponse]  # type: ignore[assignment]
+    """Judges a configuration as PutGatewayConfiguration would and stores nothing.
+    Answers what GetGatewayCredential would answer of it, for a dry request.
+
+    Errors: as PutGatewayConfiguration.
+    """
     PutGatewayConfiguration: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.PutGatewayConfigurationRequest, _gateway_service_pb2.PutGatewayConfigurationResponse]  # type: ignore[assignment]
     """Sets one configuration, whole. Safe to repeat.
 
@@ -101,8 +121,16 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED
     """
+    ReportGatewayState: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.ReportGatewayStateRequest, _gateway_service_pb2.ReportGatewayStateResponse]  # type: ignore[assignment]
+    """Notes what a gateway made of a configuration. Ignored if the configuration
+    was replaced since. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
     GetGatewayCredential: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.GetGatewayCredentialRequest, _gateway_service_pb2.GetGatewayCredentialResponse]  # type: ignore[assignment]
-    """Hands dispatch what it signs requests with. Nobody else calls it.
+    """Hands dispatch what it signs requests with. Nobody else calls it. What is
+    INCOMPLETE counts as not configured.
 
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED
@@ -116,6 +144,18 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps what the gateways ask of an application, its secrets encrypted."""
+
+    @_abc_1.abstractmethod
+    def CheckGatewayConfiguration(
+        self,
+        request: _gateway_service_pb2.CheckGatewayConfigurationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.CheckGatewayConfigurationResponse, _abc.Awaitable[_gateway_service_pb2.CheckGatewayConfigurationResponse]]:
+        """Judges a configuration as PutGatewayConfiguration would and stores nothing.
+        Answers what GetGatewayCredential would answer of it, for a dry request.
+
+        Errors: as PutGatewayConfiguration.
+        """
 
     @_abc_1.abstractmethod
     def PutGatewayConfiguration(
@@ -167,12 +207,26 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ReportGatewayState(
+        self,
+        request: _gateway_service_pb2.ReportGatewayStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_service_pb2.ReportGatewayStateResponse, _abc.Awaitable[_gateway_service_pb2.ReportGatewayStateResponse]]:
+        """Notes what a gateway made of a configuration. Ignored if the configuration
+        was replaced since. Safe to repeat.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
     def GetGatewayCredential(
         self,
         request: _gateway_service_pb2.GetGatewayCredentialRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_service_pb2.GetGatewayCredentialResponse, _abc.Awaitable[_gateway_service_pb2.GetGatewayCredentialResponse]]:
-        """Hands dispatch what it signs requests with. Nobody else calls it.
+        """Hands dispatch what it signs requests with. Nobody else calls it. What is
+        INCOMPLETE counts as not configured.
 
         Errors:
           NOT_FOUND APPLICATION_NOT_FOUND, GATEWAY_NOT_CONFIGURED

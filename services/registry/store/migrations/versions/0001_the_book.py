@@ -47,14 +47,22 @@ STATEMENTS = (
     """
     CREATE TABLE gateway_configurations (
         app_id uuid NOT NULL REFERENCES applications,
-        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 4),
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 6),
         settings jsonb NOT NULL,
         key_id text NOT NULL,
         sealed_secrets bytea NOT NULL,
         version bigint NOT NULL DEFAULT nextval('gateway_versions'),
         update_time timestamptz NOT NULL,
+        expire_time timestamptz,
+        state smallint NOT NULL CHECK (state BETWEEN 1 AND 3),
+        state_reason text NOT NULL CHECK (char_length(state_reason) <= 64),
+        icons bytea,
         PRIMARY KEY (app_id, kind)
     )
+    """,
+    """
+    CREATE INDEX gateway_configurations_by_expiry ON gateway_configurations (expire_time)
+    WHERE expire_time IS NOT NULL
     """,
     # No foreign key: registration locks the application once per batch instead of once per row.
     # Room is left in the pages, so that a device that vouches again is rewritten in place.
