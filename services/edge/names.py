@@ -57,6 +57,8 @@ ALIASES = {
     "website_push_id": "websitePushID",
 }
 BATCH_ITEM = re.compile(r"messages(\[\d+\])\.(.*)", re.DOTALL)
+# The names that Apple gives a website's icons are the API's too.
+ICON = re.compile(r"icon_\d+x\d+")
 # A list of ids is one level deeper inside than outside.
 TARGET_LIST = re.compile(r"^(target\.\w+)\.(?:names|platforms)")
 
@@ -78,7 +80,7 @@ def _to_rest_segment(segment: str) -> str:
     name, bracket, rest = segment.partition("[")
     if name in ALIASES:
         return ALIASES[name] + bracket + rest
-    if name.startswith("icon_"):
+    if ICON.match(name):
         return segment
     first, *others = name.split("_")
     return first + "".join(part.capitalize() for part in others) + bracket + rest

@@ -113,6 +113,8 @@ def test_a_payload_too_large_names_the_entry_and_the_platform(platform: str, cod
         ("request_id", "Idempotency-Key"),
         ("configuration.apns.private_key", "certificate"),
         ("configuration.apns.sandbox", "isSandBox"),
+        ("configuration.safari.icons.icon_16x16@2x", "icon_16x16@2x"),
+        ("configuration.safari.website_push_id", "websitePushID"),
         ("configuration.fcm.service_account", "serviceAccount"),
         ("configuration.web_push.web_site_url", "webSiteUrl"),
         ("message.content.alert", "message.alert"),
