@@ -9,7 +9,7 @@ SERVICES = $(filter %_service.proto,$(PROTOS))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-registration clean
+.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-rest clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,13 +51,13 @@ migrate: .venv/.installed ## Migrate the databases that *_DATABASE_URL name
 	@DATABASE_URL="$$TARGETING_DATABASE_URL" $(PYTHON) -m services.targeting migrate
 	@DATABASE_URL="$$DISPATCH_DATABASE_URL" $(PYTHON) -m services.dispatch migrate
 
-bench: bench-latency bench-registration ## Run all benchmarks against a house of their own
+bench: bench-latency bench-rest ## Run all benchmarks against a house of their own
 
 bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over 500 single sends
 	@$(PYTHON) -m bench.latency
 
-bench-registration: .venv/.installed ## Registrations a second over REST, and who spends the CPU
-	@$(PYTHON) -m bench.registration
+bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
+	@$(PYTHON) -m bench.rest
 
 clean: ## Remove what make has made, but not .carillon
 	rm -rf .venv .tools node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

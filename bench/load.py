@@ -1,11 +1,10 @@
-"""The client of the registration benchmark: a process of its own that keeps connections busy.
+"""The client of the REST benchmark: a process of its own that keeps connections busy.
 
 `python -m bench.load` reads what to do as JSON from its standard input, does it, and writes what
 it saw as JSON to its standard output.
 """
 
 import asyncio
-import secrets
 import sys
 import time
 from collections import Counter
@@ -19,15 +18,24 @@ from bench.connection import Connection, compose
 
 
 class Task(msgspec.Struct):
-    """Requests to ask for some seconds over so many connections. `devices`: register new ones."""
+    """Requests to ask over so many connections, for some seconds or so many times.
+
+    `%d` in path and body becomes the number of the request, counted from `first`, and begins
+    again after `distinct` of them; 0 means never.
+    """
 
     host: str
     port: int
+    method: str
     path: str
     headers: dict[str, str]
     connections: int
     seconds: float
-    devices: bool
+    body: str = ""
+    first: int = 0
+    distinct: int = 0
+    # Stop after so many requests, if that is sooner; 0 means that only time counts.
+    limit: int = 0
 
 
 class Seen(msgspec.Struct):
@@ -47,7 +55,7 @@ async def work(task: Task) -> Seen:
     connections = [await Connection.open(task.host, task.port) for _ in range(task.connections)]
     statuses: Counter[int] = Counter()
     waits: list[float] = []
-    requests = _register(task) if task.devices else _repeat(task)
+    requests = _compose_all(task)
     began, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(
         *(
@@ -69,26 +77,37 @@ async def _keep_busy(
     note: Callable[[float], None],
 ) -> None:
     while (asked := time.perf_counter()) < end:
-        reply = await connection.ask(next(requests))
+        request = next(requests, None)
+        if request is None:
+            return
+        reply = await connection.ask(request)
         note(time.perf_counter() - asked)
         statuses[reply.status] += 1
 
 
-def _repeat(task: Task) -> Iterator[bytes]:
-    request = compose("GET", task.path, task.headers)
-    while True:
-        yield request
-
-
-def _register(task: Task) -> Iterator[bytes]:
-    """Devices never seen before, with addresses as long as Google's."""
-    run, address = secrets.token_hex(4), secrets.token_urlsafe(110)
-    for number in count():
-        body = (
-            f'{{"deviceId":"{run}-{number}","platform":"G","userId":"user-{number % 1000}",'
-            f'"token":"{run}{number}:{address}"}}'
+def _compose_all(task: Task) -> Iterator[bytes]:
+    for number in range(task.limit) if task.limit else count():
+        which = str(task.first + (number % task.distinct if task.distinct else number))
+        yield compose(
+            task.method,
+            task.path.replace("%d", which),
+            task.headers,
+            task.body.replace("%d", which).encode(),
         )
-        yield compose("POST", task.path, task.headers, body.encode())
+
+
+async def run(task: Task) -> Seen:
+    """Do a task in a process of its own, so that the client's CPU is its own too."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.load"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**28,
+    )
+    output, _ = await process.communicate(msgspec.json.encode(task))
+    if process.returncode != 0:
+        raise SystemExit("The client failed; its last lines say why.")
+    return msgspec.json.decode(output, type=Seen)
 
 
 def main() -> None:

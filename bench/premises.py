@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from dev.console import Console
 from dev.demo import Demo, load_demo
 from dev.house import House, open_house
@@ -34,6 +36,15 @@ class Premises:
 
     def headers(self) -> dict[str, str]:
         return {"host": "carillon", "appSecret": self.demo.app_secret}
+
+    async def send_to_nobody(self) -> str:
+        """The id of a message that devices can report on, but that none receives."""
+        body = {"message": {"alert": "Hello"}, "target": {"deviceIds": ["nobody"]}}
+        url = f"{self.house.place.edge}{self.app_path}/messages"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(url, json=body, headers={"appSecret": self.demo.app_secret})
+        message_id: str = answer.raise_for_status().json()["messageId"]
+        return message_id
 
 
 @asynccontextmanager
