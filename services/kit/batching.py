@@ -7,7 +7,7 @@ one pays a transaction per batch instead of one per call.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -39,7 +39,6 @@ class Coalescer(Generic[Q, A]):
         if len(self._flushes) < self._max_flushes:
             flush = asyncio.create_task(self._run())
             self._flushes.add(flush)
-            flush.add_done_callback(self._flushes.discard)
         return await future
 
     async def close(self) -> None:
@@ -47,10 +46,14 @@ class Coalescer(Generic[Q, A]):
         await asyncio.gather(*self._flushes)
 
     async def _run(self) -> None:
-        while self._waiting:
-            size = min(len(self._waiting), self._max_batch)
-            batch = [self._waiting.popleft() for _ in range(size)]
-            await self._answer(batch)
+        try:
+            while self._waiting:
+                size = min(len(self._waiting), self._max_batch)
+                batch = [self._waiting.popleft() for _ in range(size)]
+                await self._answer(batch)
+        finally:
+            # Here, not once the task is found done: who was just answered may call before that.
+            self._flushes.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     async def _answer(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:

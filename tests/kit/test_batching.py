@@ -43,6 +43,15 @@ async def test_calls_that_come_meanwhile_share_a_batch() -> None:
     assert doubler.batches == [[0], list(range(1, 100))]
 
 
+async def test_a_call_at_the_moment_of_an_answer_is_answered_too() -> None:
+    """It was believed that a flush is over when its task is; the call between waited for ever."""
+    calls = Coalescer(Doubler().flush)
+    async with asyncio.timeout(5):
+        answers = [await calls.call(number) for number in range(100)]
+
+    assert answers == [2 * number for number in range(100)]
+
+
 async def test_a_batch_has_its_limit() -> None:
     doubler = Doubler()
     calls = Coalescer(doubler.flush, max_batch=10, max_flushes=1)
