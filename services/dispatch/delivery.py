@@ -16,6 +16,7 @@ from services.dispatch.domain.parcels import LaterParcel, Parcel, Recipient, Sli
 from services.dispatch.domain.rooms import Audience, Chunk
 from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.pool import Gateway, GatewayPool
+from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import (
     Accepted,
     Dead,
@@ -56,7 +57,7 @@ class Prepared:
     """A message and how it looks on each platform, rendered once for all its parcels."""
 
     message: Message
-    rendered: dict[Platform, bytes] = field(default_factory=dict)
+    rendered: dict[Platform, Rendered | Refused] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +169,17 @@ class Delivery:
         if gateway is None:
             self._note(recipient.uid, platform, Outcome.FAILED, NOT_CONFIGURED)
             return
+        rendered = self._render(gateway, platform)
+        if isinstance(rendered, Refused):
+            self._note(recipient.uid, platform, Outcome.FAILED, rendered.reason)
+            return
+        if self._is_too_late(platform):
+            self._note(recipient.uid, platform, Outcome.EXPIRED, "")
+            return
         if platform not in self._spans:
             self._open_span(gateway, platform)
         await self._desk.recorder.reserve()
-        sends.add(asyncio.create_task(self._send(gateway, recipient)))
+        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient)))
 
     def _open_span(self, gateway: Gateway, platform: Platform) -> None:
         """One span for all requests of the parcel to one gateway, never one per notification."""
@@ -181,13 +189,13 @@ class Delivery:
             attributes={"carillon.gateway": gateway.name, "carillon.platform": platform.name},
         )
 
-    async def _send(self, gateway: Gateway, recipient: Recipient) -> None:
+    async def _send(self, gateway: Gateway, rendered: Rendered, recipient: Recipient) -> None:
         try:
             verdict = await ask(
                 self._desk.wire,
                 gateway,
                 self._prepared.message,
-                self._rendered(gateway, recipient.platform),
+                rendered,
                 recipient,
                 self._desk.clock,
             )
@@ -196,12 +204,18 @@ class Delivery:
             raise
         self._settle(recipient, verdict)
 
-    def _rendered(self, gateway: Gateway, platform: Platform) -> bytes:
+    def _render(self, gateway: Gateway, platform: Platform) -> Rendered | Refused:
         rendered = self._prepared.rendered.get(platform)
         if rendered is None:
             rendered = gateway.render(self._prepared.message, platform)
             self._prepared.rendered[platform] = rendered
         return rendered
+
+    def _is_too_late(self, platform: Platform) -> bool:
+        """Whether its time is over; what is for now or never is tried once, however late."""
+        message = self._prepared.message
+        lifetime = message.time_to_live(platform)
+        return bool(lifetime) and self._desk.clock() > message.create_time + lifetime
 
     def _settle(self, recipient: Recipient, verdict: Verdict) -> None:
         uid, platform = recipient.uid, recipient.platform
@@ -223,7 +237,8 @@ class Delivery:
         """Put a recipient off, or end it if its time would be over by then."""
         wait = self._backoff() if seconds is None else max(seconds, MIN_WAIT_SECONDS)
         next_try = self._desk.clock() + timedelta(seconds=wait)
-        if next_try > self._parcel.first_time + self._desk.patience:
+        patience = min(self._desk.patience, self._prepared.message.time_to_live(platform))
+        if next_try > self._parcel.first_time + patience:
             self._record(uid, platform, Outcome.EXPIRED, reason)
             return
         self._later.setdefault(platform, []).append((uid, wait))

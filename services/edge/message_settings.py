@@ -1,31 +1,30 @@
-"""The shape of `settings` in a send: every member that the API names, each optional."""
+"""The shape of `settings` in a send: every member that the API names, each optional.
 
-from collections.abc import Iterator
+Beyond the original service: `sound` on iOS may be Apple's dictionary of a critical one, and there
+are interruptionLevel, relevanceScore, priority and timeToLive; browsers know urgency and topic, and
+Safari what Web Push knows.
+"""
+
 from typing import Any
 
 import msgspec
-
-from services.edge import problems
-
-MAX_TTL = 2_419_200
-DEFAULT, MIXED, SILENT = "default", "mixed", "silent"
-PRIORITIES = ("max", "high", "default", "low", "min")
-VISIBILITIES = ("public", "private", "secret")
-STYLES = ("bigtext_notification", "picture_notification", "inbox_notification")
-# The server SDK for Swift writes magenta as `Magneta`.
-COLOURS = (
-    *("black", "darkgray", "gray", "lightgray", "white", "red", "green", "blue", "yellow"),
-    *("cyan", "magenta", "magneta", "transparent"),
-)
 
 
 class Part(msgspec.Struct, rename="camel"):
     """One object within `settings`."""
 
 
+class Sound(Part):
+    """Apple's dictionary: critical sounds alone need one."""
+
+    name: str | None = None
+    critical: bool | None = None
+    volume: float | None = None
+
+
 class Apns(Part):
     badge: int | None = None
-    sound: str | None = None
+    sound: str | Sound | None = None
     title: str | None = None
     subtitle: str | None = None
     ios_action_key: str | None = None
@@ -43,6 +42,10 @@ class Apns(Part):
     apns_thread_id: str | None = None
     apns_group_summary_arg: str | None = None
     apns_group_summary_arg_count: int | None = None
+    interruption_level: str | None = None
+    relevance_score: float | None = None
+    priority: int | None = None
+    time_to_live: float | None = None
 
 
 class Lights(Part):
@@ -63,12 +66,14 @@ class Gcm(Part):
     android_title: str | None = None
     collapse_key: str | None = None
     delay_while_idle: bool | None = None
-    time_to_live: int | None = None
+    time_to_live: float | None = None
     payload: Any = None
     priority: str | None = None
     sound: str | None = None
     icon: str | None = None
     interactive_category: str | None = None
+    category: str | None = None
+    bridge: bool | None = None
     sync: bool | None = None
     visibility: str | None = None
     redact: str | None = None
@@ -82,17 +87,22 @@ class Gcm(Part):
 class Web(Part):
     title: str | None = None
     icon_url: str | None = None
-    time_to_live: int | None = None
+    time_to_live: float | None = None
     payload: Any = None
+    urgency: str | None = None
+    topic: str | None = None
 
 
-class SafariWeb(Part):
-    title: str | None = None
+class SafariWeb(Web):
     url_args: list[str] | None = None
     action: str | None = None
 
 
-class ChromeAppExt(Web):
+class ChromeAppExt(Part):
+    title: str | None = None
+    icon_url: str | None = None
+    time_to_live: float | None = None
+    payload: Any = None
     collapse_key: str | None = None
     delay_while_idle: bool | None = None
 
@@ -106,46 +116,47 @@ class MessageSettings(Part):
     chrome_app_ext: ChromeAppExt | None = None
 
 
-def check(settings: MessageSettings, prefix: str) -> None:
-    """Refuse a value outside its list or range; spelling in any case is fine.
+# Where clients write a member otherwise. Its case is never asked.
+ALIASES = {"fcm": "gcm"}
+NESTED: dict[str, type[Part]] = {
+    "apns": Apns,
+    "gcm": Gcm,
+    "chromeWeb": Web,
+    "firefoxWeb": Web,
+    "safariWeb": SafariWeb,
+    "chromeAppExt": ChromeAppExt,
+    "lights": Lights,
+    "style": Style,
+    "sound": Sound,
+}
 
-    Raises:
-        Problem: 400 naming the member.
+
+def _list_names(part: type[Part]) -> dict[str, str]:
+    names = [field.encode_name for field in msgspec.structs.fields(part)]
+    return {name.lower(): name for name in names}
+
+
+PARTS: tuple[type[Part], ...] = (MessageSettings, *NESTED.values())
+NAMES = {part: _list_names(part) for part in PARTS}
+
+
+def respell(settings: object) -> object:
+    """`settings` with its members as the shape spells them: `ledARGB` is `ledArgb`.
+
+    A member that is there in the right spelling too wins over others.
     """
-    for name, value, allowed in _words(settings):
-        if value and value.lower() not in allowed:
-            raise problems.invalid(
-                f"{prefix}settings.{name}", f"must be one of {', '.join(allowed)}, not '{value}'"
-            )
-    for name, part in (
-        ("gcm", settings.gcm),
-        ("chromeWeb", settings.chrome_web),
-        ("firefoxWeb", settings.firefox_web),
-        ("chromeAppExt", settings.chrome_app_ext),
-    ):
-        seconds = part.time_to_live if part else None
-        if seconds is not None and not 0 <= seconds <= MAX_TTL:
-            raise problems.invalid(
-                f"{prefix}settings.{name}.timeToLive",
-                f"must be 0 to {MAX_TTL} seconds, not {seconds}",
-            )
+    return _respell(settings, MessageSettings)
 
 
-def asks_silence(settings: MessageSettings) -> bool:
-    types = [part.type for part in (settings.apns, settings.gcm) if part and part.type]
-    return any(kind.lower() == SILENT for kind in types)
-
-
-def _words(settings: MessageSettings) -> Iterator[tuple[str, str | None, tuple[str, ...]]]:
-    if settings.apns:
-        yield "apns.type", settings.apns.type, (DEFAULT, MIXED, SILENT)
-    gcm = settings.gcm
-    if gcm is None:
-        return
-    yield "gcm.type", gcm.type, (DEFAULT, SILENT)
-    yield "gcm.priority", gcm.priority, PRIORITIES
-    yield "gcm.visibility", gcm.visibility, VISIBILITIES
-    if gcm.style:
-        yield "gcm.style.type", gcm.style.type, STYLES
-    if gcm.lights:
-        yield "gcm.lights.ledArgb", gcm.lights.led_argb, COLOURS
+def _respell(value: object, part: type[Part]) -> object:
+    if not isinstance(value, dict):
+        return value
+    known = NAMES[part]
+    respelt: dict[str, object] = {}
+    for given, member in value.items():
+        lower = str(given).lower()
+        name = known.get(ALIASES.get(lower, lower)) or str(given)
+        if name == given or name not in value:
+            inner = NESTED.get(name)
+            respelt[name] = _respell(member, inner) if inner else member
+    return respelt

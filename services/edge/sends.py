@@ -1,26 +1,21 @@
 """The body of a send: read leniently, refused precisely, and kept as it was submitted.
 
-Dispatch gets typed what it delivers today. The whole of message, settings, target and validate
-goes along as an annotation, so that whoever reads the message gets back what was sent.
+Dispatch gets all of it typed. Message, settings, target and validate also go along as they came, as
+an annotation, so that whoever reads the message gets back what was sent.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
-from carillon.dispatch.v1.message_pb2 import (
-    AndroidOptions,
-    AppleOptions,
-    Content,
-    Message,
-    WebOptions,
-)
+from carillon.dispatch.v1.content_pb2 import PRESENTATION_SILENT, Content
+from carillon.dispatch.v1.message_pb2 import Message
 from carillon.dispatch.v1.message_service_pb2 import SendMessageRequest
 from carillon.type.v1.target_pb2 import Everyone, NameList, PlatformList, Target
 from services.edge import bodies, message_settings, problems
-from services.edge.message_settings import MessageSettings, Web
+from services.edge.contents import write_content
+from services.edge.message_settings import MessageSettings
 from services.edge.platforms import read_platform
 
 MAX_TARGETS = 1000
@@ -92,9 +87,10 @@ def read_batch(body: bytes) -> list[Send]:
 
 
 def _read(value: object, body: bytes, prefix: str) -> Send:
+    if isinstance(value, dict) and "settings" in value:
+        value = value | {"settings": message_settings.respell(value["settings"])}
     asked = bodies.convert(value, SendBody, prefix)
     settings = asked.settings or MessageSettings()
-    message_settings.check(settings, prefix)
     submitted = msgspec.json.decode(body, type=Submitted)
     message = Message(
         content=_read_content(asked.message, settings, prefix),
@@ -108,51 +104,19 @@ def _read(value: object, body: bytes, prefix: str) -> Send:
 def _read_content(said: Said | None, settings: MessageSettings, prefix: str) -> Content:
     if said is None:
         raise problems.required(f"{prefix}message")
-    if not said.alert:
-        description = "is required"
-        if message_settings.asks_silence(settings):
-            description = "is required: silent messages are not supported yet"
-        raise problems.invalid(f"{prefix}message.alert", description)
     if said.url and len(said.url) > MAX_URL:
         raise problems.invalid(
             f"{prefix}message.url", f"must be at most {MAX_URL} characters, not {len(said.url)}"
         )
-    content = Content(alert=said.alert, url=said.url or "")
-    if apns := settings.apns:
-        options = AppleOptions(title=apns.title or "", payload=_write_payload(apns.payload))
-        content.apple.CopyFrom(options)
-    if gcm := settings.gcm:
-        content.android.CopyFrom(
-            AndroidOptions(
-                title=gcm.android_title or "",
-                payload=_write_payload(gcm.payload),
-                channel_id=gcm.channel_id or "",
-            )
-        )
-    if settings.chrome_web:
-        content.chrome.CopyFrom(_write_web(settings.chrome_web))
-    if settings.firefox_web:
-        content.firefox.CopyFrom(_write_web(settings.firefox_web))
+    content = write_content(said.alert or "", said.url or "", settings, prefix)
+    if not content.alert and not _asks_silence(content):
+        raise problems.required(f"{prefix}message.alert")
     return content
 
 
-def _write_web(web: Web) -> WebOptions:
-    return WebOptions(
-        title=web.title or "",
-        payload=_write_payload(web.payload),
-        icon_url=web.icon_url or "",
-    )
-
-
-def _write_payload(payload: object) -> str:
-    """As JSON. A text that holds a JSON object means that object; SDKs send either."""
-    if payload is None or payload == "":
-        return ""
-    if isinstance(payload, str):
-        # A text that only begins like an object stays a text.
-        with suppress(problems.Problem):
-            payload = bodies.decode(payload.encode()) if payload.lstrip()[:1] == "{" else payload
-    return msgspec.json.encode(payload).decode()
+def _asks_silence(content: Content) -> bool:
+    asked = (content.apple.presentation, content.android.presentation)
+    return PRESENTATION_SILENT in asked
 
 
 def _read_target(meant: Meant | None, prefix: str) -> Target:

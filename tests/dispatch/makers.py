@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.dispatch.domain.content import Content
 from services.dispatch.domain.ids import new_message_id
 from services.dispatch.domain.messages import (
-    Content,
     Message,
     Platform,
     Status,
@@ -18,6 +18,8 @@ from services.dispatch.domain.messages import (
 )
 from services.dispatch.domain.outcomes import Outcome, Result
 from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.pool import Gateway
+from services.dispatch.gateways.rendering import Rendered
 from tests.conftest import NOON
 
 APP = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -63,6 +65,13 @@ def sent(*uids: int, platform: Platform = Platform.IOS) -> list[Result]:
 
 def a_recipient(address: str, platform: Platform = Platform.IOS, uid: int = 1) -> Recipient:
     return Recipient(uid, platform, address)
+
+
+def rendered(gateway: Gateway, message: Message, platform: Platform = Platform.IOS) -> Rendered:
+    """How a message that is not refused looks to a gateway."""
+    looks = gateway.render(message, platform)
+    assert isinstance(looks, Rendered)
+    return looks
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from services.dispatch.domain.content import Content
 from services.dispatch.domain.credentials import (
     ApnsCredential,
     FcmCredential,
 )
-from services.dispatch.domain.messages import Content, Platform
+from services.dispatch.domain.messages import Platform
 from services.dispatch.gateways.apns import Apns
 from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.fcm import Fcm
@@ -32,7 +33,7 @@ from services.dispatch.gateways.verdicts import (
 from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent, Wire
 from tests.dispatch.answers import answer, google_error
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import a_message, a_recipient, claims
+from tests.dispatch.makers import a_message, a_recipient, claims, rendered
 from tests.dispatch.scripted import RoutingWire, ScriptedWire
 
 EXPIRED = answer(403, {"reason": "ExpiredProviderToken"})
@@ -66,8 +67,8 @@ def open_apns(clock: Clock) -> Apns:
 async def put(
     wire: Wire, gateway: Gateway, address: str, clock: Clock, platform: Platform = Platform.IOS
 ) -> Verdict:
-    rendered = gateway.render(MESSAGE, platform)
-    return await ask(wire, gateway, MESSAGE, rendered, a_recipient(address, platform), clock)
+    looks = rendered(gateway, MESSAGE, platform)
+    return await ask(wire, gateway, MESSAGE, looks, a_recipient(address, platform), clock)
 
 
 async def test_apple_is_asked_as_it_wants_to_be() -> None:
@@ -91,7 +92,7 @@ async def test_a_repeat_carries_the_same_apns_id_and_another_device_another() ->
     apns = open_apns(clock)
     for uid in (1, 1, 2):
         recipient = a_recipient("ab" * 32, uid=uid)
-        await ask(wire, apns, MESSAGE, apns.render(MESSAGE, Platform.IOS), recipient, clock)
+        await ask(wire, apns, MESSAGE, rendered(apns, MESSAGE), recipient, clock)
     first, repeat, other = wire.headers("apns-id")
 
     assert first == repeat != other

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from carillon.dispatch.v1 import channel_service_pb2 as pb
 from carillon.dispatch.v1 import message_service_pb2
 from carillon.dispatch.v1.channel_pb2 import Channel, ChannelGroup, LockScreenVisibility
-from carillon.dispatch.v1.message_pb2 import AndroidOptions, Content, Message
+from carillon.dispatch.v1.content_pb2 import AndroidOptions, Content
+from carillon.dispatch.v1.message_pb2 import Message
 from carillon.type.v1.target_pb2 import Everyone, Target
 from services.dispatch.acceptance import Acceptance
 from services.dispatch.api.channel_service import ChannelServicer

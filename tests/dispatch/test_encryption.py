@@ -20,7 +20,7 @@ from services.dispatch.gateways.encryption import (
     encrypt,
     read_key,
 )
-from services.dispatch.gateways.webpush import MAX_PLAINTEXT
+from services.dispatch.gateways.rendering.browser import MAX_BYTES
 
 # RFC 8291, appendix A.
 PLAINTEXT = b"When I grow up, I want to be a watermelon"
@@ -70,7 +70,7 @@ def test_the_example_of_the_rfc() -> None:
     assert body == read_key(BODY)
 
 
-@given(some.binary(max_size=MAX_PLAINTEXT))
+@given(some.binary(max_size=MAX_BYTES))
 def test_the_browser_reads_it(plaintext: bytes) -> None:
     assert decrypt(encrypt(plaintext, KEYS)) == plaintext
 
@@ -88,7 +88,7 @@ def test_no_two_pushes_are_alike() -> None:
 
 
 def test_the_largest_push_fills_the_body_that_every_service_takes() -> None:
-    assert len(encrypt(b"x" * MAX_PLAINTEXT, KEYS)) == 4096
+    assert len(encrypt(b"x" * MAX_BYTES, KEYS)) == 4096
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,46 @@
 """Which messages are too large for whom?"""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from services.dispatch.domain import channels
+from services.dispatch.domain.content import (
+    AndroidOptions,
+    AppleOptions,
+    Content,
+    Presentation,
+    SafariOptions,
+    WebOptions,
+)
 from services.dispatch.domain.faults import PayloadTooLarge
-from services.dispatch.domain.messages import Content, Options, Platform, Target
-from services.dispatch.gateways import apns, fcm, webpush
+from services.dispatch.domain.messages import Platform, Target
 from services.dispatch.gateways.limits import SAMPLE_ID, SizeLimits
+from services.dispatch.gateways.rendering import android, apple, browser, chrome_app
 from tests.dispatch.makers import EVERYONE, to_devices, to_platforms
 
-# Room for the text alone, once the frame around it is taken off.
-ROOM = {
-    Platform.IOS: 2048 - len(apns.render(Content(""), SAMPLE_ID)),
-    Platform.ANDROID: 4096 - fcm.measure(Content(""), SAMPLE_ID),
-    Platform.WEB_CHROME: 3993 - len(webpush.render(Content(""), Options(), SAMPLE_ID)),
-    Platform.WEB_FIREFOX: 3993 - len(webpush.render(Content(""), Options(), SAMPLE_ID)),
-}
+# A text of one character, so that nobody takes the message for a silent one.
+DOT = Content(".")
 LIMIT = {
     Platform.IOS: 2048,
     Platform.ANDROID: 4096,
     Platform.WEB_CHROME: 3993,
     Platform.WEB_FIREFOX: 3993,
+    Platform.WEB_SAFARI: 2048,
+    Platform.APPEXT_CHROME: 4096,
 }
+IN_BROWSER = len(browser.render(DOT, WebOptions(), SAMPLE_ID))
+FRAME = {
+    Platform.IOS: len(apple.render(DOT, SAMPLE_ID)),
+    Platform.ANDROID: android.measure(android.render_data(DOT, SAMPLE_ID)),
+    Platform.WEB_CHROME: IN_BROWSER,
+    Platform.WEB_FIREFOX: IN_BROWSER,
+    Platform.WEB_SAFARI: IN_BROWSER,
+    Platform.APPEXT_CHROME: android.measure(chrome_app.render_data(DOT, SAMPLE_ID)),
+}
+ROOM = {platform: limit - FRAME[platform] + 1 for platform, limit in LIMIT.items()}
 
 
 @pytest.mark.parametrize("platform", ROOM)
@@ -60,7 +78,7 @@ def test_a_deployment_may_allow_what_apple_allows() -> None:
 
 
 def test_each_platforms_own_payload_counts_for_it_alone() -> None:
-    long = Options(payload='"' + "x" * 4000 + '"')
+    long = WebOptions(payload='"' + "x" * 4000 + '"')
     content = Content("Hi", firefox=long)
     SizeLimits().check(content, to_platforms(Platform.WEB_CHROME))
 
@@ -71,7 +89,34 @@ def test_each_platforms_own_payload_counts_for_it_alone() -> None:
 
 @given(some.text(max_size=200), some.text(max_size=50), some.text(max_size=100))
 def test_google_counts_names_and_values(alert: str, title: str, url: str) -> None:
-    content = Content(alert, url, android=Options(title=title))
-    data = fcm.render_data(content, SAMPLE_ID)
+    content = Content(alert, url, android=AndroidOptions(title=title))
+    data = android.render_data(content, SAMPLE_ID)
 
-    assert fcm.measure(content, SAMPLE_ID) == len("".join([*data, *data.values()]).encode())
+    assert android.measure(data) == len("".join([*data, *data.values()]).encode())
+
+
+def test_an_old_safari_is_measured_too() -> None:
+    content = Content("Hi", safari=SafariOptions(url_args=("x" * 2048,)))
+
+    with pytest.raises(PayloadTooLarge) as refused:
+        SizeLimits().check(content, to_platforms(Platform.WEB_SAFARI))
+    assert refused.value.facts["platform"] == "WEB_SAFARI"
+
+
+def test_safari_takes_no_more_than_a_push_service_whatever_apple_is_allowed() -> None:
+    with pytest.raises(PayloadTooLarge) as refused:
+        SizeLimits(apple_bytes=4096).check(Content("x" * 4000), to_platforms(Platform.WEB_SAFARI))
+    assert refused.value.facts["limit"] == "3993"
+
+
+def test_a_channel_does_not_count_because_it_is_shortened_when_sent() -> None:
+    channel = channels.Channel("c", "C", description="d" * 1024)
+
+    SizeLimits().check(Content("x" * 3900, channel=channel), to_platforms(Platform.ANDROID))
+
+
+def test_a_text_that_is_not_transmitted_does_not_count() -> None:
+    """Apple's silent push carries no alert, however long."""
+    silent = replace(Content("x" * 3000), apple=AppleOptions(presentation=Presentation.SILENT))
+
+    SizeLimits().check(silent, to_platforms(Platform.IOS))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.dispatch.gateways.payload import has_template, write_nid_payload
+from services.dispatch.gateways.rendering.nid import has_template, write_nid_payload
 
 NID = "AbC12dEf"
 scalars = some.none() | some.booleans() | some.integers() | some.text()

@@ -11,14 +11,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as some
 
+from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
-from services.dispatch.domain.messages import Content, Options, Platform
+from services.dispatch.domain.messages import Platform
 from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.verdicts import Accepted, Dead, Suspect, Verdict
 from services.dispatch.gateways.webpush import WebPush
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import a_message, a_recipient, claims
+from tests.dispatch.makers import a_message, a_recipient, claims, rendered
 from tests.dispatch.scripted import ScriptedWire
 
 BROWSER = ec.derive_private_key(7, ec.SECP256R1())
@@ -28,7 +29,7 @@ GOOD = {
     "userPublicKey": base64.b64encode(POINT).decode(),
     "userAuth": base64.b64encode(b"a" * 16).decode(),
 }
-MESSAGE = a_message(content=Content("Paid", chrome=Options("C"), firefox=Options("F")))
+MESSAGE = a_message(content=Content("Paid", chrome=WebOptions("C"), firefox=WebOptions("F")))
 
 
 def open_gateway(clock: Clock) -> WebPush:
@@ -36,9 +37,9 @@ def open_gateway(clock: Clock) -> WebPush:
 
 
 async def put(wire: ScriptedWire, gateway: WebPush, address: str, clock: Clock) -> Verdict:
-    rendered = gateway.render(MESSAGE, Platform.WEB_CHROME)
+    looks = rendered(gateway, MESSAGE, Platform.WEB_CHROME)
     recipient = a_recipient(address, Platform.WEB_CHROME)
-    return await ask(wire, gateway, MESSAGE, rendered, recipient, clock)
+    return await ask(wire, gateway, MESSAGE, looks, recipient, clock)
 
 
 async def test_a_push_says_how_long_it_lasts_and_what_it_replaces() -> None:
@@ -132,7 +133,7 @@ async def test_a_subscription_that_is_gone_is_dead_since_we_asked() -> None:
 def test_each_browser_has_its_own_text() -> None:
     gateway = open_gateway(Clock())
     titles = [
-        json.loads(gateway.render(MESSAGE, platform))["title"]
+        json.loads(rendered(gateway, MESSAGE, platform).body)["title"]
         for platform in (Platform.WEB_CHROME, Platform.WEB_FIREFOX)
     ]
 

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from carillon.dispatch.v1 import message_pb2, message_service_pb2
+from carillon.dispatch.v1 import content_pb2, message_pb2, message_service_pb2
 from carillon.type.v1 import platform_pb2, target_pb2
 from services.dispatch.api import wire
 from services.dispatch.domain.faults import MessageNotFound
-from services.dispatch.domain.messages import Content, Message, Options, Platform, Status, Target
+from services.dispatch.domain.messages import Message, Platform, Status, Target
 from services.dispatch.domain.messages import TargetKind as Kind
 from services.dispatch.domain.outcomes import Outcome
 from services.kit.faults import FieldInvalid
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, a_message
+from tests.dispatch.sayings import contents
 
 Request = message_service_pb2.SendMessageRequest
 NAMES = ["tag_names", "user_ids", "device_ids"]
@@ -26,13 +27,13 @@ NAMES = ["tag_names", "user_ids", "device_ids"]
 
 def asking(**changes: Any) -> Request:
     """A request that is right but for its changes, which are fields of its content."""
-    content = message_pb2.Content(**({"alert": "Hi"} | changes))
+    content = content_pb2.Content(**({"alert": "Hi"} | changes))
     everyone = target_pb2.Target(everyone=target_pb2.Everyone())
     return Request(app_id=str(APP), message=message_pb2.Message(content=content, target=everyone))
 
 
 def aimed(**target: Any) -> Request:
-    content = message_pb2.Content(alert="Hi")
+    content = content_pb2.Content(alert="Hi")
     return Request(message=message_pb2.Message(content=content, target=target_pb2.Target(**target)))
 
 
@@ -64,57 +65,6 @@ def test_what_is_no_guid_is_refused(text: str) -> None:
 def test_what_cannot_be_a_message_id_is_no_messages(text: str) -> None:
     with pytest.raises(MessageNotFound):
         wire.parse_message_id(text)
-
-
-@pytest.mark.parametrize(
-    ("field", "limit"),
-    [
-        ("alert", wire.MAX_ALERT),
-        ("url", wire.MAX_URL),
-        ("apple.title", wire.MAX_TITLE),
-        ("android.title", wire.MAX_TITLE),
-        ("chrome.title", wire.MAX_TITLE),
-        ("firefox.title", wire.MAX_TITLE),
-        ("chrome.icon_url", wire.MAX_URL),
-        ("firefox.icon_url", wire.MAX_URL),
-    ],
-)
-def test_each_text_has_its_limit_in_characters(field: str, limit: int) -> None:
-    def with_text(text: str) -> Request:
-        outer, _, inner = field.partition(".")
-        return asking(**{outer: {inner: text} if inner else text})
-
-    wire.parse_submission(APP, with_text("€" * limit), "")
-
-    assert refusal(with_text("€" * (limit + 1))) == (
-        f"message.content.{field}",
-        f"must be at most {limit} characters, not {limit + 1}",
-    )
-    assert refusal(with_text("a\x00b")) == (f"message.content.{field}", "must not contain NUL")
-
-
-def test_an_alert_is_required() -> None:
-    assert refusal(asking(alert="")) == (
-        "message.content.alert",
-        f"must be 1 to {wire.MAX_ALERT} characters, not empty",
-    )
-
-
-@pytest.mark.parametrize("platform", ["apple", "android", "chrome", "firefox"])
-@pytest.mark.parametrize("text", ["{", "nid", "{'a': 1}", "[" * 5000, '"\\ud800"', "{} {}", "NaN"])
-def test_a_payload_must_be_json(platform: str, text: str) -> None:
-    request = asking(**{platform: {"payload": text}})
-
-    assert refusal(request) == (f"message.content.{platform}.payload", "must be JSON")
-
-
-def test_a_payload_has_its_limit() -> None:
-    long = '"' + "x" * (wire.MAX_PAYLOAD - 2) + '"'
-    wire.parse_submission(APP, asking(apple={"payload": long}), "")
-
-    field, description = refusal(asking(apple={"payload": f"{long} "}))
-    assert field == "message.content.apple.payload"
-    assert str(wire.MAX_PAYLOAD) in description
 
 
 @pytest.mark.parametrize(
@@ -191,15 +141,6 @@ def test_a_field_of_a_batch_is_named_by_its_place() -> None:
     assert field == "messages[3].message.content.alert"
 
 
-contents = some.builds(
-    Content,
-    alert=some.text(min_size=1, max_size=20),
-    url=some.text(max_size=20),
-    apple=some.builds(Options, title=some.text(max_size=9)),
-    android=some.builds(Options, payload=some.sampled_from(["", "{}", '{"a":1}'])),
-    chrome=some.builds(Options, title=some.text(max_size=9), icon_url=some.text(max_size=9)),
-    firefox=some.builds(Options, icon_url=some.text(max_size=9)),
-)
 names = some.lists(some.text(min_size=1, max_size=9), min_size=1, max_size=9, unique=True)
 known = some.sampled_from([platform for platform in Platform if platform])
 targets = (

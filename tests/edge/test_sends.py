@@ -57,25 +57,6 @@ async def test_numbers_keep_their_spelling_in_the_echo(world: World) -> None:
     assert b'{"rate":1.10}' in answer.content
 
 
-async def test_dispatch_is_asked_for_what_it_delivers(world: World) -> None:
-    await world.send(
-        message={"alert": "Hello", "url": "https://acme.example"},
-        settings={
-            "apns": {"title": "For iOS", "payload": {"a": 1}},
-            "gcm": {"androidTitle": "For Android", "payload": '{"b":2}'},
-            "chromeWeb": {"title": "For Chrome", "iconUrl": "/icon.png", "payload": "plain"},
-            "firefoxWeb": {"title": "For Firefox", "payload": [1, 2]},
-        },
-    )
-
-    content = sent(world).content
-    assert (content.alert, content.url) == ("Hello", "https://acme.example")
-    assert (content.apple.title, content.apple.payload) == ("For iOS", '{"a":1}')
-    assert (content.android.title, content.android.payload) == ("For Android", '{"b":2}')
-    assert (content.chrome.title, content.chrome.payload) == ("For Chrome", '"plain"')
-    assert (content.chrome.icon_url, content.firefox.payload) == ("/icon.png", "[1,2]")
-
-
 @pytest.mark.parametrize(
     ("target", "kind", "names"),
     [
@@ -147,65 +128,6 @@ async def test_a_wrong_target_is_named(world: World, target: Any, field: str) ->
 )
 async def test_a_wrong_message_is_named(world: World, body: Any, field: str) -> None:
     await refuse(world, body, field)
-
-
-@pytest.mark.parametrize(
-    ("settings", "field"),
-    [
-        ({"apns": {"title": 1}}, "settings.apns.title"),
-        ({"apns": {"badge": "many"}}, "settings.apns.badge"),
-        ({"apns": {"badge": 1.5}}, "settings.apns.badge"),
-        ({"apns": {"locArgs": ["a", 1]}}, "settings.apns.locArgs[1]"),
-        ({"apns": {"type": "LOUD"}}, "settings.apns.type"),
-        ({"apns": "x"}, "settings.apns"),
-        ({"gcm": {"priority": "urgent"}}, "settings.gcm.priority"),
-        ({"gcm": {"visibility": "hidden"}}, "settings.gcm.visibility"),
-        ({"gcm": {"timeToLive": 2419201}}, "settings.gcm.timeToLive"),
-        ({"gcm": {"timeToLive": -1}}, "settings.gcm.timeToLive"),
-        ({"gcm": {"sync": "x"}}, "settings.gcm.sync"),
-        ({"gcm": {"type": "MIXED"}}, "settings.gcm.type"),
-        ({"gcm": {"style": {"type": "loud"}}}, "settings.gcm.style.type"),
-        ({"gcm": {"style": {"lines": "a,b"}}}, "settings.gcm.style.lines"),
-        ({"gcm": {"lights": {"ledArgb": "pink"}}}, "settings.gcm.lights.ledArgb"),
-        ({"gcm": {"lights": {"ledOnMs": []}}}, "settings.gcm.lights.ledOnMs"),
-        ({"chromeWeb": {"iconUrl": {}}}, "settings.chromeWeb.iconUrl"),
-        ({"firefoxWeb": {"timeToLive": 10**30}}, "settings.firefoxWeb.timeToLive"),
-        ({"safariWeb": {"urlArgs": 1}}, "settings.safariWeb.urlArgs"),
-        ({"chromeAppExt": {"delayWhileIdle": "x"}}, "settings.chromeAppExt.delayWhileIdle"),
-    ],
-)
-async def test_a_wrong_setting_is_named(world: World, settings: Any, field: str) -> None:
-    await refuse(world, HELLO | {"settings": settings}, field)
-
-
-async def test_sdk_sloppiness_is_taken(world: World) -> None:
-    settings = {
-        "apns": {"badge": "3", "type": "default", "sound": None, "unknown": 1, "category": ""},
-        "gcm": {
-            "delayWhileIdle": "true",
-            "sync": "False",
-            "timeToLive": 3600.0,
-            "priority": "MAX",
-            "visibility": "Private",
-            "type": "",
-            "style": {"type": "BIGTEXT_NOTIFICATION"},
-            "lights": {"ledArgb": "Magneta", "ledOnMs": "100", "ledOffMs": 100},
-            "payload": None,
-        },
-        "chromeWeb": {"timeToLive": "60"},
-        "wns": {},
-    }
-
-    answer = await world.post("/messages", HELLO | {"settings": settings, "notificationType": 1})
-
-    assert answer.status_code == 202
-    assert answer.json()["message"]["settings"] == settings
-
-
-async def test_a_silent_message_is_told_that_it_comes_later(world: World) -> None:
-    body = {"message": {}, "settings": {"apns": {"type": "SILENT"}}}
-
-    await refuse(world, body, "message.alert", "silent", "not supported yet")
 
 
 async def test_a_payload_that_dispatch_finds_too_large_is_refused(world: World) -> None:

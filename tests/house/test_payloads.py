@@ -95,6 +95,145 @@ async def test_a_mark_where_the_device_is_to_fill_in_a_template(app: App, sandbo
     assert (await sandbox.arrived(phone.token))["payload"]["data"]["has-template"] == "1"
 
 
+EVERYTHING = {
+    "apns": {
+        "badge": "3",
+        "sound": "bell.caf",
+        "title": "ACME",
+        "subtitle": "Payments",
+        "iosActionKey": "PAY",
+        "interactiveCategory": "PAYMENT",
+        "titleLocKey": "TK",
+        "locKey": "LK",
+        "titleLocArgs": ["a"],
+        "locArgs": ["b"],
+        "launchImage": "l.png",
+        "attachmentUrl": "https://acme-bank.example/p.png",
+        "apnsCollapseId": "balance",
+        "apnsThreadId": "account-1",
+        "apnsGroupSummaryArg": "Ada",
+        "apnsGroupSummaryArgCount": 2,
+        "type": "MIXED",
+        "timeToLive": 3600,
+    },
+    "gcm": {
+        "androidTitle": "ACME",
+        "collapseKey": "balance",
+        "delayWhileIdle": "true",
+        "timeToLive": 3600.0,
+        "priority": "MIN",
+        "sound": "bell",
+        "icon": "coin",
+        "interactiveCategory": "PAYMENT",
+        "visibility": "Private",
+        "redact": "Something happened",
+        "lights": {"ledArgb": "Magneta", "ledOnMs": "100", "ledOffMs": 200},
+        "style": {"type": "INBOX_NOTIFICATION", "title": "Payments", "lines": ["one", "two"]},
+    },
+    "chromeWeb": {"timeToLive": 60, "urgency": "low", "topic": "balance"},
+}
+
+
+async def test_every_setting_on_ios(app: App, sandbox: Sandbox) -> None:
+    device = await app.register("A")
+    await app.send(ALERT, settings=EVERYTHING)
+    arrival = await sandbox.arrived(device.token)
+
+    assert arrival["payload"]["aps"] == {
+        "alert": {
+            "title": "ACME",
+            "subtitle": "Payments",
+            "body": ALERT,
+            "action-loc-key": "PAY",
+            "title-loc-key": "TK",
+            "title-loc-args": ["a"],
+            "loc-key": "LK",
+            "loc-args": ["b"],
+            "launch-image": "l.png",
+            "summary-arg": "Ada",
+            "summary-arg-count": 2,
+        },
+        "badge": 3,
+        "sound": "bell.caf",
+        "category": "PAYMENT",
+        "thread-id": "account-1",
+        "content-available": 1,
+        "mutable-content": 1,
+    }
+    assert arrival["payload"]["attachment-url"] == "https://acme-bank.example/p.png"
+    assert arrival["headers"]["apns-collapse-id"] == "balance"
+    assert arrival["headers"]["apns-push-type"] == "alert"
+
+
+async def test_every_setting_on_android(app: App, sandbox: Sandbox) -> None:
+    device = await app.register("G")
+    await app.send(ALERT, settings=EVERYTHING)
+    payload = (await sandbox.arrived(device.token))["payload"]
+    data, envelope = payload["data"], payload["android"]
+
+    assert json.loads(data.pop("lights")) == {
+        "ledARGB": "magenta",
+        "ledOnMS": 100,
+        "ledOffMS": 200,
+    }
+    assert json.loads(data.pop("style")) == {
+        "type": "inbox_notification",
+        "title": "Payments",
+        "lines": "one,two",
+    }
+    assert data.pop("payload")
+    assert data == {
+        "alert": ALERT,
+        "has-template": "0",
+        "androidTitle": "ACME",
+        "priority": "min",
+        "sound": "bell",
+        "icon": "coin",
+        "interactiveCategory": "PAYMENT",
+        "visibility": "private",
+        "redact": "Something happened",
+    }
+    assert (envelope["priority"], envelope["collapseKey"]) == ("NORMAL", "balance")
+    assert 3590 <= int(envelope["ttl"].removesuffix("s")) <= 3600
+
+
+async def test_how_a_browser_is_asked_for(app: App, sandbox: Sandbox) -> None:
+    device = await app.register("WEB_CHROME")
+    await app.send(ALERT, settings=EVERYTHING)
+    headers = (await sandbox.arrived(device.token))["headers"]
+
+    assert (headers["urgency"], headers["topic"]) == ("low", "balance")
+    assert 50 <= int(headers["ttl"]) <= 60
+
+
+async def test_no_text_of_a_silent_message_and_nothing_in_a_browser(
+    app: App, sandbox: Sandbox
+) -> None:
+    phone, browser = await app.register("A"), await app.register("WEB_CHROME")
+    body = {"message": {}, "settings": {"apns": {"type": "SILENT", "badge": 1}}}
+    message = (await app.ask("POST", "/messages", body)).json()["messageId"]
+    arrival = await sandbox.arrived(phone.token)
+
+    assert arrival["payload"]["aps"] == {"content-available": 1}
+    assert arrival["headers"]["apns-push-type"] == "background"
+    assert arrival["headers"]["apns-priority"] == "5"
+    assert await app.ended(message) == "DISPATCHED"
+    assert (await app.outcomes(message))[browser.device_id] == ("FAILED", "NothingToShow")
+
+
+async def test_a_channel_with_its_group_on_android(app: App, sandbox: Sandbox) -> None:
+    await app.ask("POST", "/channelGroups", {"groupId": "money", "groupName": "Money"})
+    channel = {"channelId": "alerts", "channelName": "Alerts", "groupId": "money"}
+    await app.ask("POST", "/channels", channel)
+    device = await app.register("G")
+    await app.send("Paid", settings={"gcm": {"channelId": "alerts"}})
+    data = (await sandbox.arrived(device.token))["payload"]["data"]
+    written = json.loads(data["channel"])
+
+    assert written["channelName"] == "Alerts"
+    assert json.loads(written["groupJson"]) == {"groupId": "money", "groupName": "Money"}
+
+
 async def test_the_owner_reads_back_what_was_submitted(app: App) -> None:
     body = {"message": {"alert": ALERT, "url": URL}, "settings": SETTINGS, "target": {}}
     message = (await app.ask("POST", "/messages", body)).json()["messageId"]

@@ -5,18 +5,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from carillon.dispatch.v1 import message_pb2, message_service_pb2
 from carillon.type.v1 import platform_pb2, target_pb2
+from services.dispatch.api import checks, contents
 from services.dispatch.domain import ids
 from services.dispatch.domain.channels import Channel
 from services.dispatch.domain.faults import MessageNotFound
 from services.dispatch.domain.messages import (
-    Content,
     Message,
-    Options,
     Platform,
     Status,
     Submission,
@@ -29,13 +27,10 @@ from services.kit.faults import FieldInvalid
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 NO_CHANNELS: Mapping[str, Channel] = {}
 MAX_NAMES = 1000
-MAX_NAME = 254
-MAX_URL = 2048
-MAX_ALERT = 4096
-MAX_TITLE = 1024
-MAX_PAYLOAD = 8192
 MAX_ANNOTATION = 65_536
 MAX_REQUEST_ID = 128
+
+is_name, parse_name, parse_text = checks.is_name, checks.parse_name, checks.parse_text
 
 PLATFORM_TO_WIRE = {
     Platform.MIXED: platform_pb2.PLATFORM_UNSPECIFIED,
@@ -87,27 +82,7 @@ def parse_app_id(text: str) -> UUID:
 def parse_message_id(text: str) -> str:
     """What cannot be an id of ours is no message's."""
     if not ids.is_message_id(text):
-        raise MessageNotFound(text[:MAX_NAME].replace("\x00", ""))
-    return text
-
-
-def is_name(text: str) -> bool:
-    """Whether anything can have this name: what else is asked for need not be looked up."""
-    return 0 < len(text) <= MAX_NAME and "\x00" not in text
-
-
-def parse_name(field: str, text: str, limit: int = MAX_NAME) -> str:
-    if not text:
-        raise FieldInvalid(field, f"must be 1 to {limit} characters, not empty")
-    return parse_text(field, text, limit)
-
-
-def parse_text(field: str, text: str, limit: int) -> str:
-    """A text of at most `limit` characters that PostgreSQL can hold."""
-    if len(text) > limit:
-        raise FieldInvalid(field, f"must be at most {limit} characters, not {len(text)}")
-    if "\x00" in text:
-        raise FieldInvalid(field, "must not contain NUL")
+        raise MessageNotFound(text[: checks.MAX_NAME].replace("\x00", ""))
     return text
 
 
@@ -125,62 +100,18 @@ def parse_submission(
     message = request.message
     return Submission(
         app_id,
-        _parse_content(f"{prefix}message.content", message.content, known),
+        contents.parse_content(f"{prefix}message.content", message.content, known),
         parse_target(f"{prefix}message.target", message.target),
         _parse_annotation(f"{prefix}message.annotation", message.annotation),
         trace_parent,
     )
 
 
-def _parse_content(
-    field: str, content: message_pb2.Content, known: Mapping[str, Channel]
-) -> Content:
-    return Content(
-        alert=parse_name(f"{field}.alert", content.alert, MAX_ALERT),
-        url=parse_text(f"{field}.url", content.url, MAX_URL),
-        apple=_parse_options(f"{field}.apple", content.apple),
-        android=_parse_options(f"{field}.android", content.android),
-        chrome=_parse_options(f"{field}.chrome", content.chrome),
-        firefox=_parse_options(f"{field}.firefox", content.firefox),
-        channel=_expand_channel(f"{field}.android.channel_id", content.android.channel_id, known),
-    )
-
-
-def _expand_channel(field: str, channel_id: str, known: Mapping[str, Channel]) -> Channel | None:
-    if not channel_id:
-        return None
-    if channel_id not in known:
-        raise FieldInvalid(field, "names no channel of this application")
-    return known[channel_id]
-
-
-def _parse_options(
-    field: str,
-    options: message_pb2.AppleOptions | message_pb2.AndroidOptions | message_pb2.WebOptions,
-) -> Options:
-    icon_url = options.icon_url if isinstance(options, message_pb2.WebOptions) else ""
-    return Options(
-        title=parse_text(f"{field}.title", options.title, MAX_TITLE),
-        payload=_parse_json(f"{field}.payload", options.payload, MAX_PAYLOAD),
-        icon_url=parse_text(f"{field}.icon_url", icon_url, MAX_URL),
-    )
-
-
-def _parse_json(field: str, text: str, limit: int) -> str:
-    parse_text(field, text, limit)
-    if text:
-        try:
-            msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            raise FieldInvalid(field, "must be JSON") from None
-    return text
-
-
 def _parse_annotation(field: str, text: str) -> str:
     size = len(text.encode())
     if size > MAX_ANNOTATION:
         raise FieldInvalid(field, f"must be at most {MAX_ANNOTATION} bytes, not {size}")
-    return _parse_json(field, text, MAX_ANNOTATION)
+    return checks.parse_json(field, text, MAX_ANNOTATION)
 
 
 def parse_target(field: str, target: target_pb2.Target) -> Target:
@@ -236,32 +167,12 @@ def write_target(target: Target) -> target_pb2.Target:
 def write_message(message: Message) -> message_pb2.Message:
     return message_pb2.Message(
         message_id=message.message_id,
-        content=_write_content(message.content),
+        content=contents.write_content(message.content),
         target=write_target(message.target),
         annotation=message.annotation,
         status=STATUS_TO_WIRE[message.status],
         create_time=write_time(message.create_time),
         end_time=None if message.end_time is None else write_time(message.end_time),
-    )
-
-
-def _write_content(content: Content) -> message_pb2.Content:
-    def web(options: Options) -> message_pb2.WebOptions:
-        return message_pb2.WebOptions(
-            title=options.title, payload=options.payload, icon_url=options.icon_url
-        )
-
-    return message_pb2.Content(
-        alert=content.alert,
-        url=content.url,
-        apple=message_pb2.AppleOptions(title=content.apple.title, payload=content.apple.payload),
-        android=message_pb2.AndroidOptions(
-            title=content.android.title,
-            payload=content.android.payload,
-            channel_id=content.channel.channel_id if content.channel else "",
-        ),
-        chrome=web(content.chrome),
-        firefox=web(content.firefox),
     )
 
 

@@ -1,12 +1,13 @@
 """A message: what is said, to whom, and where it stands."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from uuid import UUID
 
 from services.dispatch.domain import ids
-from services.dispatch.domain.channels import Channel
+from services.dispatch.domain.content import MAX_TIME_TO_LIVE, Content
 
 
 class Platform(IntEnum):
@@ -47,29 +48,6 @@ class Target:
         return explicit and len(self.names) <= SMALL_TARGET
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a message looks on one family of platforms. `payload` is JSON text."""
-
-    title: str = ""
-    payload: str = ""
-    icon_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a device is to show."""
-
-    alert: str
-    url: str = ""
-    apple: Options = Options()
-    android: Options = Options()
-    chrome: Options = Options()
-    firefox: Options = Options()
-    # As it stood when the message was accepted.
-    channel: Channel | None = None
-
-
 class Status(IntEnum):
     """Where a message stands; it only moves up these numbers."""
 
@@ -96,6 +74,38 @@ class Message:
     create_time: datetime
     end_time: datetime | None
     trace_parent: str
+
+    def time_to_live(self, platform: Platform) -> timedelta:
+        """How long after its acceptance it is of use; zero means now or never."""
+        seconds = self._asked_seconds(platform)
+        return timedelta(seconds=MAX_TIME_TO_LIVE if seconds is None else seconds)
+
+    def expire_time(self, platform: Platform) -> datetime:
+        return self.create_time + self.time_to_live(platform)
+
+    def remaining_seconds(self, platform: Platform, now: datetime) -> int:
+        """How long a gateway is to keep it from now on."""
+        lifetime = self.time_to_live(platform)
+        left = self.create_time + lifetime - now
+        return math.ceil(min(max(left, timedelta()), lifetime).total_seconds())
+
+    def _asked_seconds(self, platform: Platform) -> int | None:
+        content = self.content
+        match platform:
+            case Platform.IOS:
+                return content.apple.time_to_live
+            case Platform.ANDROID:
+                return content.android.time_to_live
+            case Platform.WEB_CHROME:
+                return content.chrome.time_to_live
+            case Platform.WEB_FIREFOX:
+                return content.firefox.time_to_live
+            case Platform.WEB_SAFARI:
+                return content.safari.web.time_to_live
+            case Platform.APPEXT_CHROME:
+                return content.chrome_app.time_to_live
+            case Platform.MIXED:
+                return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,17 @@ APNs" and "Handling notification responses from APNs".
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.dispatch.domain.credentials import ApnsCertificate, ApnsCredential
-from services.dispatch.domain.messages import Content, Message, Platform
+from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.certificate import ClientCertificate
 from services.dispatch.gateways.jwt import sign_es256
-from services.dispatch.gateways.payload import write_nid_payload
+from services.dispatch.gateways.rendering import NOTHING_TO_SHOW, Rendered, apple
 from services.dispatch.gateways.verdicts import (
     Accepted,
     Dead,
@@ -35,7 +33,6 @@ from services.dispatch.gateways.verdicts import (
 )
 from services.dispatch.wire import Answer, Request
 
-LIFETIME = timedelta(days=28)
 # Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
 TOKEN_AGE = timedelta(minutes=40)
 MIN_TOKEN_AGE = timedelta(minutes=20)
@@ -60,20 +57,6 @@ MISCONFIGURED = frozenset(
         "TopicDisallowed",
     }
 )
-
-
-def render(content: Content, message_id: str) -> bytes:
-    """The payload: an alert dictionary, the shared text, and the link when there is one."""
-    alert = {"body": content.alert}
-    if content.apple.title:
-        alert["title"] = content.apple.title
-    payload: dict[str, Any] = {
-        "aps": {"alert": alert},
-        "payload": write_nid_payload(message_id, content.apple.payload),
-    }
-    if content.url:
-        payload["url"] = content.url
-    return msgspec.json.encode(payload)
 
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
@@ -102,6 +85,13 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return asked
+
+
+def _write_expiration(message: Message, platform: Platform) -> str:
+    """When Apple is to give up, in seconds of the epoch; 0 is Apple's word for now or never."""
+    if not message.time_to_live(platform):
+        return "0"
+    return str(int(message.expire_time(platform).timestamp()))
 
 
 class ProviderToken:
@@ -172,22 +162,29 @@ class Apns:
                 self._topic = credential.topic
                 self._proof = ClientCertificate(credential)
 
-    def render(self, message: Message, _platform: Platform) -> bytes:
-        return render(message.content, message.message_id)
+    def render(self, message: Message, platform: Platform) -> Rendered | Refused:
+        content = message.content
+        if content.dismisses:
+            return Refused(NOTHING_TO_SHOW)
+        push_type = "background" if apple.is_background(content) else "alert"
+        headers = (
+            *((("apns-topic", self._topic),) if self._topic else ()),
+            ("apns-push-type", push_type),
+            ("apns-priority", str(apple.choose_priority(content))),
+            ("apns-expiration", _write_expiration(message, platform)),
+            # A repeat after a crash replaces what it repeats.
+            ("apns-collapse-id", content.apple.collapse_id or message.message_id),
+        )
+        return Rendered(apple.render(content, message.message_id), headers)
 
-    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
         headers = (
             *self._proof.headers(),
-            *((("apns-topic", self._topic),) if self._topic else ()),
-            ("apns-push-type", "alert"),
-            ("apns-priority", "10"),
-            ("apns-expiration", str(int((message.create_time + LIFETIME).timestamp()))),
+            *rendered.headers,
             ("apns-id", str(uuid.uuid5(IDS, f"{message.message_id}:{recipient.uid}"))),
-            # A repeat after a crash replaces what it repeats.
-            ("apns-collapse-id", message.message_id),
         )
         url = f"{self._url}/3/device/{quote(recipient.address, safe='')}"
-        return Request(url, headers, rendered, self._proof.pool, self._proof.identity)
+        return Request(url, headers, rendered.body, self._proof.pool, self._proof.identity)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)

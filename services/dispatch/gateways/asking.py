@@ -7,6 +7,7 @@ from services.dispatch.domain.messages import Message
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.encryption import SubscriptionInvalid
 from services.dispatch.gateways.pool import Gateway
+from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import (
     Later,
     Misconfigured,
@@ -22,7 +23,7 @@ async def ask(
     wire: Wire,
     gateway: Gateway,
     message: Message,
-    rendered: bytes,
+    rendered: Rendered,
     recipient: Recipient,
     clock: Callable[[], datetime],
 ) -> Verdict:
@@ -39,7 +40,7 @@ async def _ask_once(
     wire: Wire,
     gateway: Gateway,
     message: Message,
-    rendered: bytes,
+    rendered: Rendered,
     recipient: Recipient,
     asked: datetime,
 ) -> Verdict:

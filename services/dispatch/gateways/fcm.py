@@ -16,10 +16,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.dispatch.domain.credentials import FcmCredential
-from services.dispatch.domain.messages import Content, Message, Platform
+from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.jwt import sign_rs256
-from services.dispatch.gateways.payload import has_template, write_nid_payload
+from services.dispatch.gateways.rendering import (
+    NOTHING_TO_SHOW,
+    PAYLOAD_TOO_LARGE,
+    Rendered,
+    android,
+    chrome_app,
+    said,
+)
 from services.dispatch.gateways.verdicts import (
     Accepted,
     Dead,
@@ -35,7 +42,6 @@ from services.dispatch.gateways.verdicts import (
 )
 from services.dispatch.wire import Answer, Request, Unsent, Wire
 
-LIFETIME_SECONDS = 2_419_200
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600
@@ -47,26 +53,6 @@ RENEW_AHEAD = timedelta(minutes=5)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 QUOTA_SECONDS = 60.0
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
-
-
-def render_data(content: Content, message_id: str) -> dict[str, str]:
-    """What arrives at the device: every value a text, `has-template` always there."""
-    data = {
-        "alert": content.alert,
-        "payload": write_nid_payload(message_id, content.android.payload),
-        "has-template": "1" if has_template(content.alert) else "0",
-    }
-    if content.android.title:
-        data["androidTitle"] = content.android.title
-    if content.url:
-        data["url"] = content.url
-    return data
-
-
-def measure(content: Content, message_id: str) -> int:
-    """Bytes that count against Google's limit: names and values in UTF-8."""
-    data = render_data(content, message_id)
-    return sum(len(name.encode()) + len(value.encode()) for name, value in data.items())
 
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
@@ -121,27 +107,44 @@ class Fcm:
         project = quote(account["project_id"], safe="")
         self._url = f"{url}/v1/projects/{project}/messages:send"
         self._tokens = OAuthTokens(account, wire, clock)
+        self._clock = clock
 
-    def render(self, message: Message, _platform: Platform) -> bytes:
-        """The request's body up to the address, which `request` puts in."""
-        body = {
-            "data": render_data(message.content, message.message_id),
-            "android": {"priority": "HIGH", "ttl": f"{LIFETIME_SECONDS}s"},
-        }
-        return b'{"message":' + msgspec.json.encode(body)[:-1] + b',"token":'
+    def render(self, message: Message, platform: Platform) -> Rendered | Refused:
+        """The request's body up to time to live and address, which `request` puts in."""
+        if platform is Platform.APPEXT_CHROME:
+            return _render_chrome_app(message)
+        options = message.content.android
+        data = android.fit_data(message.content, message.message_id)
+        if data is None:
+            return Refused(PAYLOAD_TOO_LARGE)
+        return _write_body(data, android.choose_priority(options), options.collapse_key)
 
-    async def request(self, _message: Message, rendered: bytes, recipient: Recipient) -> Request:
+    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
         token = await self._tokens.get()
-        headers = (("authorization", f"Bearer {token}"), ("content-type", "application/json"))
-        return Request(
-            self._url, headers, rendered + msgspec.json.encode(recipient.address) + b"}}"
-        )
+        headers = (("authorization", f"Bearer {token}"), *rendered.headers)
+        seconds = message.remaining_seconds(recipient.platform, self._clock())
+        address = msgspec.json.encode(recipient.address)
+        body = b'%s,"ttl":"%ds"},"token":%s}}' % (rendered.body, seconds, address)
+        return Request(self._url, headers, body)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
 
     def renew(self, asked: datetime) -> None:
         self._tokens.forget(asked)
+
+
+def _render_chrome_app(message: Message) -> Rendered | Refused:
+    if message.content.dismisses or not message.content.alert:
+        return Refused(NOTHING_TO_SHOW)
+    data = chrome_app.render_data(message.content, message.message_id)
+    return _write_body(data, "HIGH", message.content.chrome_app.collapse_key)
+
+
+def _write_body(data: dict[str, str], priority: str, collapse_key: str) -> Rendered:
+    config = said({"priority": priority, "collapse_key": collapse_key})
+    body = msgspec.json.encode({"data": data, "android": config})
+    return Rendered(b'{"message":' + body[:-2], (("content-type", "application/json"),))
 
 
 class OAuthTokens:

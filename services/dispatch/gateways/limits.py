@@ -1,16 +1,17 @@
 """How large a message may be on each platform, checked before it is taken."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from services.dispatch.domain.content import Content
 from services.dispatch.domain.faults import PayloadTooLarge
 from services.dispatch.domain.ids import ALPHABET, LENGTH
-from services.dispatch.domain.messages import Content, Platform, Target, TargetKind
-from services.dispatch.gateways import apns, fcm, webpush
+from services.dispatch.domain.messages import Platform, Target, TargetKind
+from services.dispatch.gateways.rendering import android, apple, browser, chrome_app, safari
 
-FCM_BYTES = 4096
 # All ids are of one length, so any of them measures like the one to come.
 SAMPLE_ID = ALPHABET[:LENGTH]
+ALL = tuple(platform for platform in Platform if platform is not Platform.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,31 @@ class SizeLimits:
     def _measure(self, platform: Platform, content: Content) -> tuple[int, int]:
         match platform:
             case Platform.IOS:
-                return len(apns.render(content, SAMPLE_ID)), self.apple_bytes
+                return len(apple.render(content, SAMPLE_ID)), self.apple_bytes
             case Platform.ANDROID:
-                return fcm.measure(content, SAMPLE_ID), FCM_BYTES
+                return _measure_android(content), android.MAX_BYTES
+            case Platform.APPEXT_CHROME:
+                return android.measure(
+                    chrome_app.render_data(content, SAMPLE_ID)
+                ), android.MAX_BYTES
+            case Platform.WEB_SAFARI:
+                return _measure_safari(content), min(self.apple_bytes, browser.MAX_BYTES)
+            case Platform.WEB_FIREFOX:
+                return len(browser.render(content, content.firefox, SAMPLE_ID)), browser.MAX_BYTES
             case _:
-                return _measure_web(content, platform), webpush.MAX_PLAINTEXT
+                return len(browser.render(content, content.chrome, SAMPLE_ID)), browser.MAX_BYTES
 
 
-def _measure_web(content: Content, platform: Platform) -> int:
-    options = content.firefox if platform is Platform.WEB_FIREFOX else content.chrome
-    return len(webpush.render(content, options, SAMPLE_ID))
+def _measure_android(content: Content) -> int:
+    """Without its channel, which is shortened at sending if it takes too much."""
+    return android.measure(android.render_data(replace(content, channel=None), SAMPLE_ID))
+
+
+def _measure_safari(content: Content) -> int:
+    """Of its two forms the larger: who has which is not known here."""
+    web = browser.render(content, safari.web_options(content), SAMPLE_ID)
+    return max(len(web), len(safari.render_website_push(content, "")))
 
 
 def _reached(target: Target) -> Iterable[Platform]:
-    supported = (Platform.IOS, Platform.ANDROID, Platform.WEB_CHROME, Platform.WEB_FIREFOX)
-    if target.kind is TargetKind.PLATFORMS:
-        return [platform for platform in supported if platform in target.platforms]
-    return supported
+    return target.platforms if target.kind is TargetKind.PLATFORMS else ALL

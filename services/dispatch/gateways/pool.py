@@ -22,7 +22,8 @@ from services.dispatch.domain.parcels import Recipient
 from services.dispatch.domain.rooms import CredentialSource
 from services.dispatch.gateways.apns import Apns, ProviderToken
 from services.dispatch.gateways.fcm import Fcm
-from services.dispatch.gateways.verdicts import Verdict
+from services.dispatch.gateways.rendering import Rendered
+from services.dispatch.gateways.verdicts import Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Answer, Request, Wire
 
@@ -36,10 +37,10 @@ class Gateway(Protocol):
 
     name: str
 
-    def render(self, message: Message, platform: Platform) -> bytes:
+    def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """How the message looks: the part that all recipients of a platform share."""
 
-    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
         """How it is asked for one recipient.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Web Push for Chrome and Firefox: RFC 8030, encrypted by RFC 8291, signed by RFC 8292 (VAPID)."""
+"""Web Push, as browsers have it: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292)."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,12 +9,13 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
-from services.dispatch.domain.messages import Content, Message, Options, Platform
+from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.encryption import Keys, SubscriptionInvalid, encrypt, read_key
 from services.dispatch.gateways.jwt import encode_base64url, sign_es256
-from services.dispatch.gateways.payload import write_nid_payload
+from services.dispatch.gateways.rendering import NOTHING_TO_SHOW, Rendered, browser, safari, said
 from services.dispatch.gateways.verdicts import (
     Accepted,
     Dead,
@@ -29,7 +30,6 @@ from services.dispatch.gateways.verdicts import (
 )
 from services.dispatch.wire import Answer, Request
 
-LIFETIME_SECONDS = 2_419_200
 # Apple gives reasons without tying them to statuses: the reason counts.
 MISCONFIGURED = frozenset({"BadAuthorizationHeader", "BadJwtToken", "BadVapidPublicKey"})
 AGAIN = frozenset({"IdleTimeout", "InternalServerError", "ServiceUnavailable", "Shutdown"})
@@ -39,20 +39,7 @@ APPLE_BAD_PATH = "BadPath"
 TOKEN_LIFETIME = timedelta(hours=12)
 TOKEN_AGE = timedelta(hours=6)
 MAX_ORIGINS = 64
-# The record of 4096 bytes that every push service takes (RFC 8030 §7.2), less its overhead.
-MAX_PLAINTEXT = 3993
-
-
-def render(content: Content, options: Options, message_id: str) -> bytes:
-    """The text that the service worker parses. `payload` is always there: it reads it unasked."""
-    body = {"alert": content.alert, "payload": write_nid_payload(message_id, options.payload)}
-    if options.title:
-        body["title"] = options.title
-    if options.icon_url:
-        body["iconUrl"] = options.icon_url
-    if content.url:
-        body["url"] = content.url
-    return msgspec.json.encode(body)
+APPLE_HOST = ".push.apple.com"
 
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
@@ -110,6 +97,16 @@ def _read_origin(endpoint: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def choose_options(content: Content, platform: Platform) -> WebOptions:
+    match platform:
+        case Platform.WEB_FIREFOX:
+            return content.firefox
+        case Platform.WEB_SAFARI:
+            return safari.web_options(content)
+        case _:
+            return content.chrome
+
+
 class WebPush:
     """Web Push for one application's VAPID key."""
 
@@ -126,12 +123,23 @@ class WebPush:
         self._clock = clock
         self._tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
 
-    def render(self, message: Message, platform: Platform) -> bytes:
+    def render(self, message: Message, platform: Platform) -> Rendered | Refused:
+        """The text that is encrypted for each browser. All must show something."""
         content = message.content
-        options = content.firefox if platform is Platform.WEB_FIREFOX else content.chrome
-        return render(content, options, message.message_id)
+        if content.dismisses or not content.alert:
+            return Refused(NOTHING_TO_SHOW)
+        options = choose_options(content, platform)
+        headers = (
+            ("content-encoding", "aes128gcm"),
+            ("content-type", "application/octet-stream"),
+            ("urgency", options.urgency.value if options.urgency else ""),
+            # A repeat after a crash replaces what it repeats, as long as it was not fetched.
+            ("topic", options.topic or message.message_id),
+        )
+        body = browser.render(content, options, message.message_id)
+        return Rendered(body, tuple(said(dict(headers)).items()))
 
-    async def request(self, message: Message, rendered: bytes, recipient: Recipient) -> Request:
+    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
         """Encrypted for this one browser.
 
         Raises:
@@ -139,16 +147,16 @@ class WebPush:
         """
         subscription = _read_subscription(recipient.address)
         keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
-        token = self._token(_read_origin(subscription.endpoint))
+        origin = _read_origin(subscription.endpoint)
+        seconds = message.remaining_seconds(recipient.platform, self._clock())
+        if origin.endswith(APPLE_HOST):
+            seconds = max(seconds, 1)  # Apple takes no 0, though RFC 8030 does
         headers = (
-            ("authorization", f"vapid t={token}, k={self._public_key}"),
-            ("content-encoding", "aes128gcm"),
-            ("content-type", "application/octet-stream"),
-            ("ttl", str(LIFETIME_SECONDS)),
-            # A repeat after a crash replaces what it repeats, as long as it was not fetched.
-            ("topic", message.message_id),
+            ("authorization", f"vapid t={self._token(origin)}, k={self._public_key}"),
+            ("ttl", str(seconds)),
+            *rendered.headers,
         )
-        return Request(subscription.endpoint, headers, encrypt(rendered, keys))
+        return Request(subscription.endpoint, headers, encrypt(rendered.body, keys))
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)

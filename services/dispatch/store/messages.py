@@ -1,6 +1,7 @@
 """Messages: taken, read, moved along their statuses."""
 
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.messages import Content, Message, Platform, Status, Target
+from services.dispatch.domain.content import Content
+from services.dispatch.domain.messages import Message, Platform, Status, Target
 from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
 
@@ -177,12 +179,22 @@ def _to_row(message: Message) -> dict[str, Any]:
     return {
         "app_id": message.app_id,
         "message_id": message.message_id,
-        "content": msgspec.to_builtins(message.content),
+        "content": _write_said(message.content),
         "target": msgspec.to_builtins(message.target),
         "annotation": message.annotation,
         "trace_parent": message.trace_parent,
         "status": message.status,
         "create_time": message.create_time,
+    }
+
+
+def _write_said(options: Any) -> dict[str, Any]:  # noqa: ANN401  any part of a content
+    """A content as JSON, without its members that stand at their defaults, as most of them do."""
+    values = {field: getattr(options, field.name) for field in fields(options)}
+    return {
+        field.name: _write_said(value) if is_dataclass(value) else msgspec.to_builtins(value)
+        for field, value in values.items()
+        if value != field.default
     }
 
 

@@ -54,9 +54,9 @@ class Messages:
         send.request.request_id = _read_request_id(call)
         sent = await self._rooms.messages.SendMessage(send.request, timeout=self._rooms.timeout)
         # Both nestings that readers know: alert and url stand outside, and all of it inside.
-        echo: dict[str, Any] = {"alert": send.content.alert}
-        if send.content.url:
-            echo["url"] = send.content.url
+        content = send.content
+        outside = {"alert": content.alert, "url": content.url}
+        echo: dict[str, Any] = {name: text for name, text in outside.items() if text}
         echo |= _list_members(send.submitted)
         return answer({"messageId": sent.message.message_id, "message": echo}, status=202)
 

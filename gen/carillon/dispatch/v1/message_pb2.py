@@ -22,32 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from carillon.dispatch.v1 import content_pb2 as carillon_dot_dispatch_dot_v1_dot_content__pb2
 from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 from carillon.type.v1 import target_pb2 as carillon_dot_type_dot_v1_dot_target__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/dispatch/v1/message.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Content\x12(\n\x06target\x18\x03 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x12\n\nannotation\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.carillon.dispatch.v1.MessageStatus\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf4\x01\n\x07\x43ontent\x12\r\n\x05\x61lert\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x31\n\x05\x61pple\x18\x03 \x01(\x0b\x32\".carillon.dispatch.v1.AppleOptions\x12\x35\n\x07\x61ndroid\x18\x04 \x01(\x0b\x32$.carillon.dispatch.v1.AndroidOptions\x12\x30\n\x06\x63hrome\x18\x05 \x01(\x0b\x32 .carillon.dispatch.v1.WebOptions\x12\x31\n\x07\x66irefox\x18\x06 \x01(\x0b\x32 .carillon.dispatch.v1.WebOptions\".\n\x0c\x41ppleOptions\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\t\"D\n\x0e\x41ndroidOptions\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x12\n\nchannel_id\x18\x14 \x01(\t\">\n\nWebOptions\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x10\n\x08icon_url\x18\x03 \x01(\t\"\xda\x01\n\x08\x44\x65livery\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x05 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb0\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_ACCEPTED\x10\x01\x12\x1d\n\x19MESSAGE_STATUS_PROCESSING\x10\x02\x12\x1e\n\x1aMESSAGE_STATUS_DISPATCHING\x10\x03\x12\x1d\n\x19MESSAGE_STATUS_DISPATCHED\x10\x04\x12%\n!MESSAGE_STATUS_DISPATCHING_FAILED\x10\x05\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x06\x12$\n MESSAGE_STATUS_PROCESSING_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08*\xd9\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x10\n\x0cOUTCOME_SENT\x10\x02\x12\x10\n\x0cOUTCOME_SEEN\x10\x03\x12\x10\n\x0cOUTCOME_OPEN\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x13\n\x0fOUTCOME_EXPIRED\x10\x07\x12\x15\n\x11OUTCOME_CANCELLED\x10\x08\x12\x15\n\x11OUTCOME_WITHDRAWN\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/dispatch/v1/message.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/content.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Content\x12(\n\x06target\x18\x03 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x12\n\nannotation\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.carillon.dispatch.v1.MessageStatus\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xda\x01\n\x08\x44\x65livery\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x05 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb0\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_ACCEPTED\x10\x01\x12\x1d\n\x19MESSAGE_STATUS_PROCESSING\x10\x02\x12\x1e\n\x1aMESSAGE_STATUS_DISPATCHING\x10\x03\x12\x1d\n\x19MESSAGE_STATUS_DISPATCHED\x10\x04\x12%\n!MESSAGE_STATUS_DISPATCHING_FAILED\x10\x05\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x06\x12$\n MESSAGE_STATUS_PROCESSING_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08*\xd9\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x10\n\x0cOUTCOME_SENT\x10\x02\x12\x10\n\x0cOUTCOME_SEEN\x10\x03\x12\x10\n\x0cOUTCOME_OPEN\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x13\n\x0fOUTCOME_EXPIRED\x10\x07\x12\x15\n\x11OUTCOME_CANCELLED\x10\x08\x12\x15\n\x11OUTCOME_WITHDRAWN\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.dispatch.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGESTATUS']._serialized_start=1098
-  _globals['_MESSAGESTATUS']._serialized_end=1402
-  _globals['_OUTCOME']._serialized_start=1405
-  _globals['_OUTCOME']._serialized_end=1622
-  _globals['_MESSAGE']._serialized_start=158
-  _globals['_MESSAGE']._serialized_end=445
-  _globals['_CONTENT']._serialized_start=448
-  _globals['_CONTENT']._serialized_end=692
-  _globals['_APPLEOPTIONS']._serialized_start=694
-  _globals['_APPLEOPTIONS']._serialized_end=740
-  _globals['_ANDROIDOPTIONS']._serialized_start=742
-  _globals['_ANDROIDOPTIONS']._serialized_end=810
-  _globals['_WEBOPTIONS']._serialized_start=812
-  _globals['_WEBOPTIONS']._serialized_end=874
-  _globals['_DELIVERY']._serialized_start=877
-  _globals['_DELIVERY']._serialized_end=1095
+  _globals['_MESSAGESTATUS']._serialized_start=705
+  _globals['_MESSAGESTATUS']._serialized_end=1009
+  _globals['_OUTCOME']._serialized_start=1012
+  _globals['_OUTCOME']._serialized_end=1229
+  _globals['_MESSAGE']._serialized_start=194
+  _globals['_MESSAGE']._serialized_end=481
+  _globals['_DELIVERY']._serialized_start=484
+  _globals['_DELIVERY']._serialized_end=702
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from carillon.dispatch.v1 import content_pb2 as _content_pb2
 from carillon.type.v1 import platform_pb2 as _platform_pb2
 from carillon.type.v1 import target_pb2 as _target_pb2
 from google.protobuf import descriptor as _descriptor
@@ -140,7 +141,7 @@ class Message(_message.Message):
     status: Global___MessageStatus.ValueType
     """Output only."""
     @_builtins.property
-    def content(self) -> Global___Content:
+    def content(self) -> _content_pb2.Content:
         """Required."""
 
     @_builtins.property
@@ -159,7 +160,7 @@ class Message(_message.Message):
         self,
         *,
         message_id: _builtins.str = ...,
-        content: Global___Content | None = ...,
+        content: _content_pb2.Content | None = ...,
         target: _target_pb2.Target | None = ...,
         annotation: _builtins.str = ...,
         status: Global___MessageStatus.ValueType = ...,
@@ -173,148 +174,6 @@ class Message(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
-
-@_typing.final
-class Content(_message.Message):
-    """What a device is to show."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ALERT_FIELD_NUMBER: _builtins.int
-    URL_FIELD_NUMBER: _builtins.int
-    APPLE_FIELD_NUMBER: _builtins.int
-    ANDROID_FIELD_NUMBER: _builtins.int
-    CHROME_FIELD_NUMBER: _builtins.int
-    FIREFOX_FIELD_NUMBER: _builtins.int
-    alert: _builtins.str
-    """The text. Required unless each platform's options say silent. With
-    `{{name}}` in it, devices put their own values in its place.
-    """
-    url: _builtins.str
-    """Optional. A link to deliver beside the text. At most 2048 characters."""
-    @_builtins.property
-    def apple(self) -> Global___AppleOptions:
-        """Optional."""
-
-    @_builtins.property
-    def android(self) -> Global___AndroidOptions:
-        """Optional."""
-
-    @_builtins.property
-    def chrome(self) -> Global___WebOptions:
-        """Optional. For Chrome."""
-
-    @_builtins.property
-    def firefox(self) -> Global___WebOptions:
-        """Optional. For Firefox."""
-
-    def __init__(
-        self,
-        *,
-        alert: _builtins.str = ...,
-        url: _builtins.str = ...,
-        apple: Global___AppleOptions | None = ...,
-        android: Global___AndroidOptions | None = ...,
-        chrome: Global___WebOptions | None = ...,
-        firefox: Global___WebOptions | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["android", b"android", "apple", b"apple", "chrome", b"chrome", "firefox", b"firefox"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "android", b"android", "apple", b"apple", "chrome", b"chrome", "firefox", b"firefox", "url", b"url"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Content: _TypeAlias = Content  # noqa: Y015
-
-@_typing.final
-class AppleOptions(_message.Message):
-    """How the message looks on Apple devices."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TITLE_FIELD_NUMBER: _builtins.int
-    PAYLOAD_FIELD_NUMBER: _builtins.int
-    title: _builtins.str
-    """Optional."""
-    payload: _builtins.str
-    """Optional. JSON. An object's members are delivered beside `nid`; anything
-    else under `payload`.
-    """
-    def __init__(
-        self,
-        *,
-        title: _builtins.str = ...,
-        payload: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "title", b"title"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AppleOptions: _TypeAlias = AppleOptions  # noqa: Y015
-
-@_typing.final
-class AndroidOptions(_message.Message):
-    """How the message looks on Android devices."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TITLE_FIELD_NUMBER: _builtins.int
-    PAYLOAD_FIELD_NUMBER: _builtins.int
-    CHANNEL_ID_FIELD_NUMBER: _builtins.int
-    title: _builtins.str
-    """Optional."""
-    payload: _builtins.str
-    """Optional. JSON, as in AppleOptions."""
-    channel_id: _builtins.str
-    """Optional. A channel of the application. It goes along as it stands when the
-    message is accepted; later changes do not reach it.
-    """
-    def __init__(
-        self,
-        *,
-        title: _builtins.str = ...,
-        payload: _builtins.str = ...,
-        channel_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "payload", b"payload", "title", b"title"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AndroidOptions: _TypeAlias = AndroidOptions  # noqa: Y015
-
-@_typing.final
-class WebOptions(_message.Message):
-    """How the message looks in browsers."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TITLE_FIELD_NUMBER: _builtins.int
-    PAYLOAD_FIELD_NUMBER: _builtins.int
-    ICON_URL_FIELD_NUMBER: _builtins.int
-    title: _builtins.str
-    """Optional."""
-    payload: _builtins.str
-    """Optional. JSON, as in AppleOptions."""
-    icon_url: _builtins.str
-    """Optional."""
-    def __init__(
-        self,
-        *,
-        title: _builtins.str = ...,
-        payload: _builtins.str = ...,
-        icon_url: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["icon_url", b"icon_url", "payload", b"payload", "title", b"title"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___WebOptions: _TypeAlias = WebOptions  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
