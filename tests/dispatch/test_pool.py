@@ -17,7 +17,7 @@ from services.dispatch.gateways.pool import FRESH_SECONDS, GatewayPool, GatewayU
 from services.dispatch.wire import Identity, Request
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import APP, OTHER_APP, a_message, a_recipient
+from tests.dispatch.makers import APP, OTHER_APP, a_message, a_recipient, rendered
 from tests.dispatch.scripted import ScriptedWire
 from tests.registry import keys
 
@@ -51,8 +51,8 @@ def open_pool(book: Book, clock: Clock | None = None) -> GatewayPool:
 async def request_of(pool: GatewayPool, platform: Platform, app_id: UUID = APP) -> Request:
     gateway = await pool.get(app_id, platform)
     assert gateway is not None
-    rendered = gateway.render(MESSAGE, platform)
-    return await gateway.request(MESSAGE, rendered, a_recipient("ab" * 32, platform))
+    looks = rendered(gateway, MESSAGE, platform)
+    return await gateway.request(MESSAGE, looks, a_recipient("ab" * 32, platform))
 
 
 async def test_a_certificate_is_shown_by_the_connection_and_not_by_a_header() -> None:

@@ -251,6 +251,7 @@ def _read_apple_credential(
             sandbox=False,
             certificate_chain=safari.certificate_chain,
             private_key=safari.private_key,
+            website_name=safari.website_name,
         )
     if apns.certificate_chain:
         return ApnsCertificate(

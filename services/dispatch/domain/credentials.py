@@ -39,13 +39,17 @@ class ApnsCredential:
 
 @dataclass(frozen=True, slots=True)
 class ApnsCertificate:
-    """A certificate with its chain, and its key, in PEM. Without a topic its own is meant."""
+    """A certificate with its chain, and its key, in PEM. Without a topic its own is meant.
+
+    `website_name` is the web site's whose certificate it is, and empty for an app's.
+    """
 
     version: int
     topic: str
     sandbox: bool
     certificate_chain: str
     private_key: str = field(repr=False)
+    website_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

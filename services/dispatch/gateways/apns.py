@@ -17,7 +17,14 @@ from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.certificate import ClientCertificate
 from services.dispatch.gateways.jwt import sign_es256
-from services.dispatch.gateways.rendering import NOTHING_TO_SHOW, Rendered, apple
+from services.dispatch.gateways.rendering import (
+    NOTHING_TO_SHOW,
+    PAYLOAD_TOO_LARGE,
+    Rendered,
+    apple,
+    safari,
+    said,
+)
 from services.dispatch.gateways.verdicts import (
     Accepted,
     Dead,
@@ -37,6 +44,7 @@ from services.dispatch.wire import Answer, Request
 TOKEN_AGE = timedelta(minutes=40)
 MIN_TOKEN_AGE = timedelta(minutes=20)
 SERVER_ERROR_SECONDS = 900.0
+MAX_BYTES = 4096
 IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
 
 STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
@@ -153,6 +161,7 @@ class Apns:
         token: ProviderToken | None = None,
     ) -> None:
         self._url = url
+        self._website_name = ""
         self._proof: ProviderToken | ClientCertificate
         match credential:
             case ApnsCredential():
@@ -160,22 +169,49 @@ class Apns:
                 self._proof = token or ProviderToken(credential, clock)
             case ApnsCertificate():
                 self._topic = credential.topic
+                self._website_name = credential.website_name
                 self._proof = ClientCertificate(credential)
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
-        content = message.content
-        if content.dismisses:
+        if message.content.dismisses:
             return Refused(NOTHING_TO_SHOW)
+        if platform is Platform.WEB_SAFARI:
+            return self._render_website_push(message)
+        content = message.content
+        body = apple.render(content, message.message_id)
+        collapse_id = content.apple.collapse_id or message.message_id
         push_type = "background" if apple.is_background(content) else "alert"
-        headers = (
-            *((("apns-topic", self._topic),) if self._topic else ()),
-            ("apns-push-type", push_type),
-            ("apns-priority", str(apple.choose_priority(content))),
-            ("apns-expiration", _write_expiration(message, platform)),
+        priority = apple.choose_priority(content)
+        return self._enclose(message, platform, body, push_type, priority, collapse_id)
+
+    def _render_website_push(self, message: Message) -> Rendered | Refused:
+        """For Safari as it was: there is no silence, and no text that is filled in."""
+        if not message.content.alert:
+            return Refused(NOTHING_TO_SHOW)
+        body = safari.render_website_push(message.content, self._website_name)
+        if len(body) > MAX_BYTES:  # the name was not known when the message was measured
+            return Refused(PAYLOAD_TOO_LARGE)
+        platform, priority = Platform.WEB_SAFARI, apple.DEFAULT_PRIORITY
+        return self._enclose(message, platform, body, "alert", priority, message.message_id)
+
+    def _enclose(
+        self,
+        message: Message,
+        platform: Platform,
+        body: bytes,
+        push_type: str,
+        priority: int,
+        collapse_id: str,
+    ) -> Rendered:
+        headers = {
+            "apns-topic": self._topic,
+            "apns-push-type": push_type,
+            "apns-priority": str(priority),
+            "apns-expiration": _write_expiration(message, platform),
             # A repeat after a crash replaces what it repeats.
-            ("apns-collapse-id", content.apple.collapse_id or message.message_id),
-        )
-        return Rendered(apple.render(content, message.message_id), headers)
+            "apns-collapse-id": collapse_id,
+        }
+        return Rendered(body, tuple(said(headers).items()))
 
     async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
         headers = (
