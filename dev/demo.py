@@ -1,5 +1,6 @@
 """The ACME Bank demo application: made over REST like any other, its platforms in the sandbox."""
 
+import base64
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,28 +61,34 @@ def _ask_credentials(sandbox: str) -> dict[str, Any]:
 
 
 def _configure(client: httpx.Client, demo: Demo, credentials: dict[str, Any]) -> None:
-    settings = f"/apps/{demo.app_id}/settings"
     headers = {"appSecret": demo.app_secret}
-    apns, fcm = credentials["apns"], credentials["fcm"]
-    fcm_conf = {"senderId": fcm["senderId"], "serviceAccount": fcm["serviceAccount"]}
-    _expect(client.put(f"{settings}/gcmConf", json=fcm_conf, headers=headers))
-    _expect(
-        client.put(
-            f"{settings}/apnsConf",
-            data={
-                "keyId": apns["keyId"],
-                "teamId": apns["teamId"],
-                "bundleId": apns["bundleId"],
-                "isSandBox": "true",
-            },
-            files={"certificate": ("AuthKey.p8", apns["key"].encode())},
-            headers=headers,
-        )
+
+    def put(name: str, **sent: Any) -> None:  # noqa: ANN401  httpx's own
+        path = f"/apps/{demo.app_id}/settings/{name}"
+        _expect(client.put(path, headers=headers, **sent))
+
+    apns, fcm, safari = credentials["apns"], credentials["fcm"], credentials["safari"]
+    ids = {name: apns[name] for name in ("keyId", "teamId", "bundleId")}
+    put(
+        "apnsConf",
+        data={**ids, "isSandBox": "true"},
+        files={"certificate": ("AuthKey.p8", apns["key"].encode())},
     )
-    chrome = {"webSiteUrl": WEB_SITE, "apiKey": ""}
-    _expect(client.put(f"{settings}/chromeWebConf", json=chrome, headers=headers))
-    firefox = {"webSiteUrl": WEB_SITE}
-    _expect(client.put(f"{settings}/firefoxWebConf", json=firefox, headers=headers))
+    put("gcmConf", json={"senderId": fcm["senderId"], "serviceAccount": fcm["serviceAccount"]})
+    put("chromeAppExtConf", json={"senderId": fcm["senderId"]})
+    put("chromeWebConf", json={"webSiteUrl": WEB_SITE, "apiKey": ""})
+    put("firefoxWebConf", json={"webSiteUrl": WEB_SITE})
+    put(
+        "safariWebConf",
+        data={
+            "password": safari["password"],
+            "websiteName": NAME,
+            "urlFormatString": f"{WEB_SITE}/%@",
+            "websitePushID": safari["websitePushID"],
+            "webSiteUrl": WEB_SITE,
+        },
+        files={"certificate": ("website.p12", base64.b64decode(safari["certificate"]))},
+    )
 
 
 def _expect(answer: httpx.Response) -> Any:  # noqa: ANN401  JSON

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.sandbox import certificates, http2, identity, listeners, state
+from services.sandbox import certificates, http2, identity, listeners, push_certificates, state
 from services.sandbox.api import Api
 from services.sandbox.arrivals import Arrivals
 from services.sandbox.behaviours import Behaviours
@@ -47,7 +47,10 @@ async def running(settings: Settings, clock: Clock = _now) -> AsyncIterator[Sand
             api_url=_url("http", api_socket.getsockname()[0], api_socket),
             gateway_url=gateway_url,
             ca_file=issued.ca_file,
-            credentials=_credentials(owner, settings, gateway_url, issued.ca_file),
+            credentials={
+                **_credentials(owner, settings, gateway_url, issued.ca_file),
+                **_certificates(folder, settings.sandbox_bundle_id, clock()),
+            },
             arrivals=Arrivals(settings.sandbox_keep),
             behaviours=Behaviours(),
             subscriptions=subscriptions,
@@ -56,7 +59,7 @@ async def running(settings: Settings, clock: Clock = _now) -> AsyncIterator[Sand
         reception = Reception(gateways, sandbox.behaviours, sandbox.arrivals, clock)
         api = Api(sandbox, partial(listeners.answers, gateway_socket, issued.client_context()))
         async with (
-            http2.serving(reception.answer, gateway_socket, issued.server_context()),
+            http2.serving(reception.answer, gateway_socket, issued.open_context()),
             listeners.serving(api.application(), api_socket),
         ):
             try:
@@ -110,6 +113,21 @@ def _credentials(
         },
         "ca_file": str(ca_file),
         "gateway_url": gateway_url,
+    }
+
+
+def _certificates(folder: Path, bundle_id: str, now: datetime) -> Mapping[str, Any]:
+    """For those who use certificates, and for Safari, which knows nothing else."""
+    website = f"web.{bundle_id}"
+    return {
+        "apnsCertificate": {
+            **push_certificates.obtain(folder / "app.p12", "Apple Push Services", bundle_id, now),
+            "bundleId": bundle_id,
+        },
+        "safari": {
+            **push_certificates.obtain(folder / "website.p12", "Website Push ID", website, now),
+            "websitePushID": website,
+        },
     }
 
 

@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import SSL
 
-from services.sandbox import state
+from services.sandbox import state, tls
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -34,6 +35,10 @@ class Certificates:
         context.set_alpn_protocols(["h2"])
         context.load_cert_chain(self.server_file, self.server_key_file)
         return context
+
+    def open_context(self) -> SSL.Context:
+        """As `server_context`, and takes any client certificate."""
+        return tls.open_context(self.server_file, self.server_key_file)
 
     def client_context(self) -> ssl.SSLContext:
         """Trusts this sandbox and nobody else."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cryptography.x509 import Certificate
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -14,6 +16,8 @@ class Request:
     body: bytes
     # Numbers the connections: some rules of a gateway hold for one connection only.
     connection: int = 0
+    # What the client showed of itself in the handshake; nobody has judged it yet.
+    client: Certificate | None = None
 
     def header(self, name: str) -> str | None:
         """The first value of a header, or None if it was not sent."""

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, cast
 
 import structlog
+from cryptography import x509
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -30,8 +31,10 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
+from OpenSSL import SSL
 
 from services.sandbox.exchange import Answer, HangUp, Request, Response, TurnAway
+from services.sandbox.tls import TlsProtocol
 
 log = structlog.get_logger()
 
@@ -60,7 +63,7 @@ class _Incoming:
     def append(self, piece: bytes) -> None:
         self.body += piece[: MAX_BODY_SIZE + 1 - len(self.body)]
 
-    def whole(self, connection: int) -> Request:
+    def whole(self, connection: int, client: x509.Certificate | None) -> Request:
         headers: dict[str, tuple[str, ...]] = {}
         for raw_name, raw_value in self.headers:
             name = raw_name.decode("latin-1")
@@ -72,6 +75,7 @@ class _Incoming:
             headers=headers,
             body=bytes(self.body),
             connection=connection,
+            client=client,
         )
 
 
@@ -91,15 +95,16 @@ class Connection(asyncio.Protocol):
         self._flush_planned = False
         self._may_write = True
         self._leaving = False
+        self._client: x509.Certificate | None = None
         self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
-        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() != "h2":
+        if _chosen_protocol(transport) != "h2":
             self._transport.abort()
             return
+        self._client = transport.get_extra_info("client_certificate")
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - DEFAULT_WINDOW)
         self._flush()
@@ -146,7 +151,7 @@ class Connection(asyncio.Protocol):
                 self._h2.acknowledge_received_data(event.flow_controlled_length, stream_id)
             case StreamEnded(stream_id=stream_id):
                 if incoming := self._incoming.pop(stream_id, None):
-                    self._start(stream_id, incoming.whole(self._number))
+                    self._start(stream_id, incoming.whole(self._number, self._client))
             case StreamReset(stream_id=stream_id):
                 self._forget(stream_id)
             case WindowUpdated() | RemoteSettingsChanged():
@@ -250,6 +255,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def _chosen_protocol(transport: asyncio.BaseTransport) -> str | None:
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    chosen: str | None = tls.selected_alpn_protocol() if tls else transport.get_extra_info("alpn")
+    return chosen
+
+
 def _h2_connection() -> H2Connection:
     connection = H2Connection(
         # Headers stay bytes: a client may send any. Ours need no second look.
@@ -270,13 +281,18 @@ def _h2_connection() -> H2Connection:
 
 @asynccontextmanager
 async def serving(
-    answer: Answerer, listener: socket.socket, tls: ssl.SSLContext
+    answer: Answerer, listener: socket.socket, tls: ssl.SSLContext | SSL.Context
 ) -> AsyncIterator[None]:
     """Serve on a bound socket, and end every connection in order on leaving."""
     numbers = count(1)
     connections: set[Connection] = set()
+
+    def connect() -> asyncio.Protocol:
+        connection = Connection(next(numbers), answer, connections)
+        return TlsProtocol(tls, connection) if isinstance(tls, SSL.Context) else connection
+
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(next(numbers), answer, connections), sock=listener, ssl=tls
+        connect, sock=listener, ssl=tls if isinstance(tls, ssl.SSLContext) else None
     )
     try:
         yield

@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import Certificate
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -12,6 +14,7 @@ from services.sandbox.behaviours import Behaviour, Instruction
 from services.sandbox.exchange import Request
 from services.sandbox.gateways.apns import FAULTS, ApnsGateway
 from services.sandbox.gateways.contract import Refused, find_fault
+from tests.registry import keys
 from tests.sandbox.senders import es256, point_of
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -35,12 +38,18 @@ def token(key: ec.EllipticCurvePrivateKey = KEY, kid: str = "KEY1234567", **clai
 TOKEN = token()
 
 
+def shown(topic: str, **changed: Any) -> Certificate:
+    """A client certificate that is good at noon."""
+    return keys.certificate(topic, **changed)
+
+
 def push(
     *,
     path: str = f"/3/device/{ADDRESS}",
     method: str = "POST",
     body: bytes | None = None,
     connection: int = 1,
+    client: Certificate | None = None,
     **changes: str | tuple[str, ...] | None,
 ) -> Request:
     """A request as Apple wants it, but for the changes; None takes a header away."""
@@ -56,7 +65,7 @@ def push(
         if value is not None
     }
     whole = json.dumps(PAYLOAD).encode() if body is None else body
-    return Request(method, path, "localhost:8443", given, whole, connection)
+    return Request(method, path, "localhost:8443", given, whole, connection, client)
 
 
 def refusal(request: Request, now: datetime = NOON) -> tuple[int, str]:
@@ -81,7 +90,6 @@ REFUSED = {
     "a header twice": (push(apns_topic=(BUNDLE, BUNDLE)), 400, "DuplicateHeaders"),
     "no topic": (push(apns_topic=None), 400, "MissingTopic"),
     "a malformed topic": (push(apns_topic="com acme"), 400, "BadTopic"),
-    "another app": (push(apns_topic="com.other.app"), 400, "DeviceTokenNotForTopic"),
     "another push type's topic": (push(apns_topic=BUNDLE + ".voip"), 400, "BadTopic"),
     "a topic without suffix": (push(apns_push_type="liveactivity"), 400, "BadTopic"),
     "no push type": (push(apns_push_type=None), 400, "InvalidPushType"),
@@ -117,8 +125,23 @@ REFUSED = {
         403,
         "InvalidProviderToken",
     ),
-    "another key id": (push(authorization=token(kid="OTHER12345")), 403, "InvalidProviderToken"),
+    "a short key id": (push(authorization=token(kid="SHORT")), 403, "InvalidProviderToken"),
     "another team": (push(authorization=token(iss="OTHER12345")), 403, "InvalidProviderToken"),
+    "an expired certificate": (
+        push(authorization=None, client=shown("com.other.app", ends=NOON)),
+        403,
+        "BadCertificate",
+    ),
+    "a certificate of another app": (
+        push(authorization=None, client=shown("com.other.app")),
+        400,
+        "TopicDisallowed",
+    ),
+    "a certificate without any topic": (
+        push(authorization=None, client=shown(""), apns_topic=None),
+        400,
+        "MissingTopic",
+    ),
     "no time of issue": (push(authorization=token(iat="noon")), 403, "InvalidProviderToken"),
     "a token from the future": (
         push(authorization=token(iat=int(NOON.timestamp()) + 600)),
@@ -157,6 +180,22 @@ ACCEPTED = {
     "4096 bytes": push(body=padded(4096)),
     "5120 bytes of a call": push(
         body=padded(5120), apns_push_type="voip", apns_topic=BUNDLE + ".voip"
+    ),
+    "another app": push(apns_topic="com.other.app"),
+    "another team's key": push(
+        authorization=token(
+            ec.generate_private_key(ec.SECP256R1()), kid="OTHER12345", iss="ANOTHER678"
+        )
+    ),
+    "a certificate": push(authorization=None, client=shown("com.other.app"), apns_topic=None),
+    "a certificate and its topic": push(
+        authorization=None, client=shown("com.other.app"), apns_topic="com.other.app"
+    ),
+    "a certificate without a topic": push(
+        authorization=None, client=shown(""), apns_topic="com.other.app"
+    ),
+    "a website's certificate": push(
+        authorization=None, client=shown("web.com.acme"), apns_topic="web.com.acme"
     ),
     "a token of almost an hour": push(authorization=token(iat=int(NOON.timestamp()) - 3600)),
 }

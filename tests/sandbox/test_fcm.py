@@ -62,7 +62,6 @@ FRONT_DOOR = {
     "no token": (send(authorization=""), 401, "UNAUTHENTICATED"),
     "a bad token": (send(authorization="Bearer bad"), 401, "UNAUTHENTICATED"),
     "another scheme": (send(authorization="key=good"), 401, "UNAUTHENTICATED"),
-    "another project": (send(path="/v1/projects/other/messages:send"), 404, "NOT_FOUND"),
     "the old endpoint": (send(path="/fcm/send"), 404, "NOT_FOUND"),
     "another verb": (send(path="/v1/projects/acme/messages:sendAll"), 404, "NOT_FOUND"),
 }
@@ -199,6 +198,13 @@ def test_it_takes(request_: Request) -> None:
 
     assert answered["name"].startswith("projects/acme/messages/")
     assert notification.delivered
+
+
+def test_any_project_is_as_good_as_ours() -> None:
+    request = send(path="/v1/projects/other/messages:send")
+    answered = json.loads(GOOGLE.accept(request, GOOGLE.examine(request, NOON)).body)
+
+    assert answered["name"].startswith("projects/other/messages/")
 
 
 def test_a_rehearsal_delivers_nothing() -> None:

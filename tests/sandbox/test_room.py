@@ -1,9 +1,19 @@
 """Does an independent sender get through, and does a person see what it sent?"""
 
 import asyncio
+import base64
+import ssl
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 
 from tests.sandbox.senders import AppServer
 from tests.sandbox.stage import ALERT, Stage
@@ -21,6 +31,32 @@ async def test_an_apns_notification_arrives(stage: Stage) -> None:
     assert (arrived["gateway"], arrived["address"], arrived["status"]) == ("apns", address, 200)
     assert arrived["payload"] == ALERT
     assert "authorization" not in arrived["headers"]
+
+
+@pytest.mark.parametrize("named", ["apnsCertificate", "safari"])
+async def test_a_certificate_that_nobody_has_signed_gets_through(
+    stage: Stage, named: str, tmp_path: Path
+) -> None:
+    given = stage.sandbox.credentials[named]
+    topic = given.get("bundleId") or given["websitePushID"]
+    pem = tmp_path / "client.pem"
+    opened = pkcs12.load_pkcs12(base64.b64decode(given["certificate"]), given["password"].encode())
+    assert opened.cert is not None
+    assert isinstance(opened.key, rsa.RSAPrivateKey)
+    form = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    leaf = opened.cert.certificate.public_bytes(Encoding.PEM)
+    pem.write_bytes(leaf + opened.key.private_bytes(*form))
+    tls = ssl.create_default_context(cafile=stage.sandbox.ca_file)
+    tls.load_cert_chain(pem)
+
+    async with httpx.AsyncClient(http1=False, http2=True, verify=tls) as client:
+        answered = await client.post(
+            f"{stage.sandbox.gateway_url}/3/device/{'ab' * 32}",
+            json=ALERT,
+            headers={"apns-topic": topic, "apns-push-type": "alert"},
+        )
+
+    assert (answered.status_code, answered.text) == (200, "")
 
 
 async def test_an_fcm_notification_arrives_with_a_token_from_the_endpoint(stage: Stage) -> None:
@@ -65,10 +101,10 @@ async def test_a_rehearsal_is_answered_but_does_not_arrive(stage: Stage) -> None
 
 
 async def test_what_was_refused_is_shown_with_its_reason(stage: Stage) -> None:
-    await stage.send_apns("ab" * 32, **{"apns-topic": "com.other"})
+    await stage.send_apns("ab" * 32, **{"apns-topic": "com other"})
     arrived = await stage.newest()
 
-    assert (arrived["status"], arrived["reason"]) == (400, "DeviceTokenNotForTopic")
+    assert (arrived["status"], arrived["reason"]) == (400, "BadTopic")
     assert arrived["payload"] == ALERT
 
 

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from services.sandbox import jwt
 from services.sandbox.behaviours import Behaviour
@@ -43,6 +45,7 @@ TOPIC_SUFFIXES = {
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{2}){32,100}")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOPIC = re.compile(r"[A-Za-z0-9.-]+")
+_APPLE_ID = re.compile(r"[A-Z0-9]{10}")
 _EPOCH_SECONDS = re.compile(r"\d{1,12}")
 
 
@@ -65,7 +68,7 @@ class ApnsGateway:
         self._key_id = key_id
         self._team_id = team_id
         # Senders present one token a million times; its signature is checked once.
-        self._verify = lru_cache(maxsize=256)(lambda token: jwt.verify_es256(token, point))
+        self._verify = lru_cache(maxsize=256)(lambda token: self._read_token(token, point))
         self._tokens_in_use: OrderedDict[int, tuple[str, datetime]] = OrderedDict()
 
     def examine(self, request: Request, now: datetime) -> Notification:
@@ -74,7 +77,10 @@ class ApnsGateway:
         if request.method != "POST":
             raise Refused(405, "MethodNotAllowed")
         check_single_headers(request)
-        self._check_provider_token(request, now)
+        if request.client is not None and request.header("authorization") is None:
+            check_certificate(request.client, now)
+        else:
+            self._check_provider_token(request, now)
         check_address(request.path[len(PATH) :])
         check_headers(request)
         self._check_topic(request)
@@ -111,12 +117,23 @@ class ApnsGateway:
         except jwt.TokenInvalid:
             raise Refused(403, "InvalidProviderToken") from None
         issued = claims.seconds("iat")
-        ours = claims.header.get("kid") == self._key_id and claims.text("iss") == self._team_id
-        if not ours or issued is None or issued > (now + CLOCK_SLACK).timestamp():
+        if issued is None or issued > (now + CLOCK_SLACK).timestamp():
             raise Refused(403, "InvalidProviderToken")
         if issued < (now - MAX_TOKEN_AGE).timestamp():
             raise Refused(403, "ExpiredProviderToken")
         self._check_token_update(request.connection, token, now)
+
+    def _read_token(self, token: str, point: bytes) -> jwt.Jwt:
+        """Our own key's token is verified; of any other key it must only be well formed."""
+        claims = jwt.read(token, "ES256")
+        key_id, team_id = str(claims.header.get("kid", "")), claims.text("iss")
+        if key_id == self._key_id:
+            claims = jwt.verify_es256(token, point)
+            if team_id != self._team_id:
+                raise jwt.TokenInvalid("the key is of another team")
+        if not (_APPLE_ID.fullmatch(key_id) and _APPLE_ID.fullmatch(team_id)):
+            raise jwt.TokenInvalid("key and team are named by ten letters and digits")
+        return claims
 
     def _check_token_update(self, connection: int, token: str, now: datetime) -> None:
         """A connection may change its token, but not before twenty minutes have passed."""
@@ -130,17 +147,34 @@ class ApnsGateway:
             self._tokens_in_use.popitem(last=False)
 
     def _check_topic(self, request: Request) -> None:
-        topic = request.header("apns-topic")
+        own = read_topic(request.client)
+        topic = request.header("apns-topic") or own
         if not topic:
             raise Refused(400, "MissingTopic")
         if not _TOPIC.fullmatch(topic):
             raise Refused(400, "BadTopic")
         suffix = TOPIC_SUFFIXES[request.header("apns-push-type") or ""]
+        if own and topic not in {own, own + suffix}:
+            raise Refused(400, "TopicDisallowed")
         if topic == self._bundle_id + suffix:
             return
-        # Our app's, but not the topic of this push type; or another app's altogether.
+        # Another app's is as good as ours; what is not the topic of this push type is not.
         is_ours = topic == self._bundle_id or topic.startswith(self._bundle_id + ".")
-        raise Refused(400, "BadTopic" if is_ours else "DeviceTokenNotForTopic")
+        if is_ours or not topic.endswith(suffix):
+            raise Refused(400, "BadTopic")
+
+
+def check_certificate(certificate: x509.Certificate, now: datetime) -> None:
+    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+        raise Refused(403, "BadCertificate")
+
+
+def read_topic(certificate: x509.Certificate | None) -> str:
+    """What a certificate is for, by its subject's UID; empty where it does not say."""
+    if certificate is None:
+        return ""
+    named = certificate.subject.get_attributes_for_oid(NameOID.USER_ID)
+    return str(named[0].value) if named else ""
 
 
 def check_single_headers(request: Request) -> None:

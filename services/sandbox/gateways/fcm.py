@@ -50,7 +50,7 @@ class Unreadable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The only project whose messages the imitated FCM takes, by name or by number."""
+    """Our own project, by name or by number. Any other is as good."""
 
     project_id: str
     number: str
@@ -83,8 +83,6 @@ class FcmGateway:
         if scheme.lower() != "bearer" or not self._is_valid_token(token, now):
             message = "Request had invalid authentication credentials."
             raise Refused(401, "UNAUTHENTICATED", message)
-        if path[1] not in {self._project.project_id, self._project.number}:
-            raise Refused(404, "NOT_FOUND", NOT_FOUND)
         asked = read_request(request.body)
         if "message" not in asked:
             raise invalid("message", "The message is not set.")
@@ -101,10 +99,14 @@ class FcmGateway:
         is_large = len(request.body) > 2 * MAX_MESSAGE
         return Notification(_address(message)) if is_large else _notification(message)
 
-    def accept(self, request: Request, notification: Notification) -> Response:  # noqa: ARG002  Gateway
+    def accept(self, request: Request, notification: Notification) -> Response:
         number = uuid.uuid4().int >> 64
         message_id = f"0:{number}%{number & 0xFFFFFFFF:08x}" if notification.delivered else "fake"
-        name = f"projects/{self._project.project_id}/messages/{message_id}"
+        path = _SEND_PATH.fullmatch(request.path)
+        project = path[1] if path else self._project.project_id
+        if project == self._project.number:
+            project = self._project.project_id
+        name = f"projects/{project}/messages/{message_id}"
         return _json(200, {"name": name}, {})
 
     def refuse(self, request: Request, refused: Refused) -> Response:  # noqa: ARG002  Gateway
