@@ -23,6 +23,8 @@ class Demo:
     app_id: str
     app_secret: str
     client_secret: str
+    # Empty if it was created before there were API keys.
+    api_key: str = ""
 
 
 def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
@@ -52,7 +54,9 @@ def _create(client: httpx.Client, operator_key: str) -> Demo:
         "/apps", json={"name": NAME}, headers={"Authorization": f"Bearer {operator_key}"}
     )
     document = _expect(answer)
-    return Demo(document["appGuid"], document["appSecret"], document["clientSecret"])
+    return Demo(
+        document["appGuid"], document["appSecret"], document["clientSecret"], document["apikey"]
+    )
 
 
 def _ask_credentials(sandbox: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import base64
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,14 +16,21 @@ class Keys:
     operator_key: str
     secret_pepper: str
     encryption_key: str
+    # Empty in a folder from before there were tokens.
+    token_key: str = ""
 
 
 def load_keys(folder: Path) -> Keys:
     """The keys of this house, made if it has none yet."""
     file = folder / "keys.json"
     if file.exists():
-        return msgspec.json.decode(file.read_bytes(), type=Keys)
-    keys = Keys(secrets.token_urlsafe(32), _random_base64(), f"dev:{_random_base64()}")
+        keys = msgspec.json.decode(file.read_bytes(), type=Keys)
+        if keys.token_key:
+            return keys
+        keys = replace(keys, token_key=_new_token_key())
+    else:
+        operator_key, encryption_key = secrets.token_urlsafe(32), f"dev:{_random_base64()}"
+        keys = Keys(operator_key, _random_base64(), encryption_key, _new_token_key())
     write_private(file, msgspec.json.format(msgspec.json.encode(asdict(keys))))
     return keys
 
@@ -36,6 +43,10 @@ def write_private(file: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as output:
         output.write(content)
     draft.rename(file)
+
+
+def _new_token_key() -> str:
+    return f"dev:{_random_base64()}"
 
 
 def _random_base64() -> str:

@@ -115,6 +115,7 @@ def _edge(ports: Ports, keys: Keys, registry: str, targeting: str, dispatch: str
         "LISTEN": f"{LOOPBACK}:{ports.edge_port}",
         "PUBLIC_URL": f"http://{LOOPBACK}:{ports.edge_port}",
         "OPERATOR_KEY": keys.operator_key,
+        "TOKEN_KEYS": keys.token_key,
         "REGISTRY_ADDRESS": registry,
         "TARGETING_ADDRESS": targeting,
         "DISPATCH_ADDRESS": dispatch,

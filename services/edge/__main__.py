@@ -3,7 +3,7 @@
 import sys
 import time
 
-from services.edge.app import build_app
+from services.edge.app import build_app, open_admission
 from services.edge.rooms import open_rooms
 from services.edge.serving import serve
 from services.edge.settings import Settings
@@ -17,7 +17,9 @@ async def build(house: House) -> None:
     telemetry.start_logging("edge", settings.log_level)
     house.callback(telemetry.start_tracing("edge", settings.otel_exporter_otlp_endpoint))
     rooms = open_rooms(house, settings)
-    await serve(house, build_app(rooms, settings, time.monotonic), settings.listen)
+    admission = open_admission(rooms, settings, time.monotonic)
+    house.keep_running("admission", admission.watch())
+    await serve(house, build_app(rooms, settings, admission), settings.listen)
 
 
 if __name__ == "__main__":

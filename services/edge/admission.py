@@ -1,95 +1,35 @@
-"""Who may call what: secrets are judged by registry, and a good verdict is remembered briefly."""
+"""Lets callers in: reads what they show, has it judged, and compares it with what a route asks."""
 
 import hmac
 import re
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from hashlib import sha256
-from operator import or_
 
-import grpc
 from starlette.datastructures import Headers
 
-from carillon.registry.v1 import application_service_pb2 as pb
-from carillon.registry.v1.application_pb2 import CallerRole
 from services.edge import problems
 from services.edge.access import Access, Caller
-from services.edge.rooms import Rooms
-from services.kit.client import read_fault
+from services.edge.accounts import Kind, Shown
+from services.edge.judging import Judgement, Judging
+from services.edge.tokens import Holder, Tokens, Use
 
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 MAX_SECRET_BYTES = 1024
-MAX_VERDICTS = 10_000
-
-ROLES = {
-    CallerRole.CALLER_ROLE_CLIENT: Caller.CLIENT,
-    CallerRole.CALLER_ROLE_BACK_END: Caller.BACK_END,
-}
+SECRET_HEADERS = ((Kind.APP_SECRET, "appSecret"), (Kind.CLIENT_SECRET, "clientSecret"))
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a caller showed. Any `Authorization` is left aside: apps attach unrelated ones."""
+class Evidence:
+    """The credentials of a call that may be valid, and whether it showed any at all."""
 
-    app_secret: str
-    client_secret: str
-
-    @classmethod
-    def of(cls, headers: Headers) -> "Credentials":
-        return cls(headers.get("appSecret", ""), headers.get("clientSecret", ""))
-
-    def __bool__(self) -> bool:
-        return bool(self.app_secret or self.client_secret)
-
-    def digest(self) -> bytes:
-        return sha256(f"{self.app_secret}\0{self.client_secret}".encode()).digest()
-
-    def without_oversized(self) -> "Credentials":
-        return Credentials(
-            *(
-                secret if len(secret.encode()) <= MAX_SECRET_BYTES else ""
-                for secret in (self.app_secret, self.client_secret)
-            )
-        )
-
-
-class Verdicts:
-    """Good verdicts of the last seconds; the least recently used one makes room."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._kept: OrderedDict[tuple[str, bytes], tuple[float, Caller]] = OrderedDict()
-
-    def get(self, app_id: str, digest: bytes) -> Caller | None:
-        key = (app_id, digest)
-        kept = self._kept.get(key)
-        if kept is None:
-            return None
-        ends, callers = kept
-        if ends <= self._clock():
-            del self._kept[key]
-            return None
-        self._kept.move_to_end(key)
-        return callers
-
-    def put(self, app_id: str, digest: bytes, callers: Caller) -> None:
-        self._kept[app_id, digest] = (self._clock() + self._seconds, callers)
-        if len(self._kept) > MAX_VERDICTS:
-            self._kept.popitem(last=False)
-
-    def forget(self, app_id: str) -> None:
-        for key in [key for key in self._kept if key[0] == app_id]:
-            del self._kept[key]
+    credentials: list[Shown]
+    is_any: bool
 
 
 class Admission:
-    def __init__(self, rooms: Rooms, operator_key: str, verdicts: Verdicts) -> None:
-        self._rooms = rooms
+    def __init__(self, judging: Judging, tokens: Tokens, operator_key: str) -> None:
+        self._judging = judging
+        self.tokens = tokens
         self._operator_key = operator_key.encode()
-        self._verdicts = verdicts
 
     async def admit(self, access: Access, headers: Headers, app_id: str) -> Caller:
         """What the admitted caller proved to be; whoever is not admitted gets a Problem.
@@ -99,48 +39,92 @@ class Admission:
         """
         if access is Access.OPEN:
             return Caller(0)
-        if access is Access.OPERATOR:
-            self._admit_operator(headers)
+        bearer = _read_bearer(headers)
+        if access.value & Caller.OPERATOR and self._is_operator_key(bearer):
             return Caller.OPERATOR
-        callers = await self._judge(Credentials.of(headers), app_id, access.need)
+        evidence = self._read_evidence(headers, bearer, app_id.lower())
+        if access is Access.OPERATOR or not (evidence.is_any or access.admits_anyone):
+            raise problems.unauthenticated(access.need)
+        judgement = await self._judge(app_id, evidence)
+        if judgement.rules is None and evidence.is_any:
+            raise problems.missing("Application", "applicationId", app_id)
+        callers = _widen(judgement)
         if not callers & access.value:
             raise problems.unauthenticated(access.need)
+        if judgement.rules and not judgement.rules.enabled:
+            raise problems.application_disabled()
         return callers
+
+    async def exchange(self, api_key: str) -> Holder | None:
+        """Whom an API key stands for; None if it is not valid."""
+        if not _is_sane(api_key):
+            return None
+        verdict = await self._judging.judge_api_key(api_key)
+        if verdict is None:
+            return None
+        if not verdict.enabled:
+            raise problems.application_disabled()
+        return Holder(verdict.app_id, verdict.key_id)
+
+    async def confirm(self, holder: Holder) -> bool:
+        """Whether the API key that a token stands for is still valid."""
+        judgement = await self._judging.judge(holder.app_id, [Shown.of(Kind.KEY_ID, holder.key_id)])
+        if judgement.callers and judgement.rules and not judgement.rules.enabled:
+            raise problems.application_disabled()
+        return bool(judgement.callers)
 
     def forget(self, app_id: str) -> None:
         """Judge the callers of this application anew: it was changed here."""
-        self._verdicts.forget(app_id)
+        self._judging.forget(app_id)
 
-    def _admit_operator(self, headers: Headers) -> None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        is_key = hmac.compare_digest(key.strip().encode(), self._operator_key)
-        if not is_key or scheme.lower() != "bearer":
-            raise problems.unauthenticated(Access.OPERATOR.need)
+    async def confirm_all(self) -> None:
+        """Ask registry whether what is remembered still holds."""
+        await self._judging.confirm()
 
-    async def _judge(self, shown: Credentials, app_id: str, need: str) -> Caller:
-        if not shown:
-            raise problems.unauthenticated(need)
-        app_id = read_app_id(app_id)
-        digest = shown.digest()
-        callers = self._verdicts.get(app_id, digest)
-        if callers is None:
-            callers = await self._ask(shown.without_oversized(), app_id, need)
-            self._verdicts.put(app_id, digest, callers)
-        return callers
+    async def watch(self) -> None:
+        """Keep what is remembered of callers up to date, for ever."""
+        await self._judging.watch()
 
-    async def _ask(self, shown: Credentials, app_id: str, need: str) -> Caller:
-        request = pb.AuthenticateCallerRequest(
-            app_id=app_id, app_secret=shown.app_secret, client_secret=shown.client_secret
-        )
-        try:
-            verdict = await self._rooms.applications.AuthenticateCaller(
-                request, timeout=self._rooms.timeout
-            )
-        except grpc.aio.AioRpcError as error:
-            if read_fault(error).reason == "CREDENTIALS_INVALID":
-                raise problems.unauthenticated(need) from None
-            raise
-        return reduce(or_, (ROLES[role] for role in verdict.roles), Caller(0))
+    def _is_operator_key(self, bearer: str) -> bool:
+        return hmac.compare_digest(bearer.encode(), self._operator_key)
+
+    def _read_evidence(self, headers: Headers, bearer: str, app_id: str) -> Evidence:
+        """An `Authorization` that holds no token of ours does not count: apps attach others."""
+        credentials, is_any = [], False
+        for kind, header in SECRET_HEADERS:
+            secret = headers.get(header, "")
+            is_any |= bool(secret)
+            if _is_sane(secret):
+                credentials.append(Shown.of(kind, secret))
+        holder = self.tokens.read(bearer, Use.ACCESS) if bearer else None
+        if holder is not None and holder.app_id == app_id:
+            credentials.append(Shown.of(Kind.KEY_ID, holder.key_id))
+        return Evidence(credentials, is_any or holder is not None)
+
+    async def _judge(self, app_id: str, evidence: Evidence) -> Judgement:
+        if not GUID.fullmatch(app_id):
+            return Judgement(None, Caller(0))
+        return await self._judging.judge(app_id.lower(), evidence.credentials)
+
+
+def _widen(judgement: Judgement) -> Caller:
+    """What was proved, and what the application makes of it."""
+    callers, rules = judgement.callers, judgement.rules
+    if rules is not None and not rules.verify_client_secret:
+        callers |= Caller.ANYONE
+    if rules is not None and rules.clients_list_devices and callers & Caller.CLIENT:
+        callers |= Caller.LISTING_CLIENT
+    return callers
+
+
+def _read_bearer(headers: Headers) -> str:
+    scheme, _, credential = headers.get("authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_sane(secret: str) -> bool:
+    """Whether it could be valid: registry is not asked about what could not."""
+    return 0 < len(secret) <= MAX_SECRET_BYTES and secret.isascii() and secret.isprintable()
 
 
 def read_app_id(text: str) -> str:

@@ -10,33 +10,42 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.edge import problems
-from services.edge.admission import Admission, Verdicts
+from services.edge.admission import Admission
 from services.edge.door import Door
+from services.edge.judging import Judging
 from services.edge.links import Links
 from services.edge.observer import Observer
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes import health
+from services.edge.routes.api_keys import ApiKeys
 from services.edge.routes.apps import Apps
 from services.edge.routes.channels import ChannelGroups, Channels
 from services.edge.routes.deliveries import Deliveries
 from services.edge.routes.device_lists import DeviceLists
 from services.edge.routes.devices import Devices
+from services.edge.routes.identity import Identity
 from services.edge.routes.messages import Messages, SingleMessage
 from services.edge.routes.quarantine import Quarantine
 from services.edge.routes.reference import Reference
+from services.edge.routes.secrets import Secrets
 from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.settings import Settings
+from services.edge.tokens import Tokens, read_keys
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
 
-def build_app(rooms: Rooms, settings: Settings, clock: Callable[[], float]) -> Starlette:
-    """The whole REST API; `clock` is monotonic, in seconds."""
-    verdicts = Verdicts(settings.auth_cache_seconds, clock)
-    admission = Admission(rooms, settings.operator_key, verdicts)
+def open_admission(rooms: Rooms, settings: Settings, clock: Callable[[], float]) -> Admission:
+    """Whoever opens it keeps its `watch` running; `clock` is monotonic, in seconds."""
+    judging = Judging(rooms, settings.auth_cache_seconds, clock)
+    return Admission(judging, Tokens(read_keys(settings.token_keys)), settings.operator_key)
+
+
+def build_app(rooms: Rooms, settings: Settings, admission: Admission) -> Starlette:
+    """The whole REST API."""
     app = Starlette(
         routes=_list_routes(rooms, settings, admission),
         middleware=[Middleware(Observer)],
@@ -55,7 +64,10 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
     return [
         *health.routes(door),
         *Reference(settings.public_url).routes(door),
+        *Identity(admission, admission.tokens).routes(door),
         *Apps(rooms, links, admission).routes(door),
+        *ApiKeys(rooms, links, admission).routes(door),
+        *Secrets(rooms, admission).routes(door),
         *GatewaySettings(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),

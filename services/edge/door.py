@@ -39,6 +39,11 @@ class Call:
         """Whether the application's own side calls, and not its audience."""
         return bool(self.callers & BACK_ENDS)
 
+    def demand(self, access: Access) -> None:
+        """Ask more of the caller than the route did, because of what the call turns out to be."""
+        if not self.callers & access.value:
+            raise problems.unauthenticated(access.need)
+
     def name(self, parameter: str) -> str:
         """What the path holds in the place of `{parameter}`; nothing there is no resource."""
         value = str(self.request.path_params[parameter])

@@ -50,6 +50,7 @@ PREFIXES = (
     ("configuration.safari.", ""),
     ("configuration.web_push.", ""),
     ("configuration.", ""),
+    ("api_key.", ""),
     ("application.", ""),
     ("channel.name", "channelName"),
     ("channel.", ""),

@@ -27,6 +27,7 @@ OFFSET_INVALID = "FPWSE1079E"
 SIZE_INVALID = "FPWSE1080E"
 UNAUTHENTICATED = "CARILLON0401E"
 METHOD_REFUSED = "CARILLON0405E"
+LIMIT_REACHED = "CARILLON0409E"
 BODY_TOO_LARGE = "CARILLON0413E"
 MEDIA_TYPE_REFUSED = "CARILLON0415E"
 
@@ -81,6 +82,10 @@ def unauthenticated(need: str) -> Problem:
     return Problem(401, UNAUTHENTICATED, f"This call needs {need}.")
 
 
+def application_disabled() -> Problem:
+    return Problem(409, APPLICATION_DISABLED, "The service is disabled for this application.")
+
+
 def subscription_missing(device_id: str, tag_name: str) -> Problem:
     return Problem(
         404,
@@ -112,12 +117,15 @@ def _application_exists(fault: RemoteFault) -> Problem:
     return _exists("Application", "applicationId", fault.facts.get("app_id", ""))
 
 
-def _application_disabled(_: RemoteFault) -> Problem:
-    return Problem(409, APPLICATION_DISABLED, "The service is disabled for this application.")
+def _api_key_missing(fault: RemoteFault) -> Problem:
+    return missing("ApiKey", "keyId", fault.facts.get("key_id", ""))
 
 
-def _credentials_invalid(_: RemoteFault) -> Problem:
-    return unauthenticated("a valid 'appSecret' or 'clientSecret' of the application")
+def _api_keys_exhausted(fault: RemoteFault) -> Problem:
+    limit = fault.facts.get("limit", "?")
+    return Problem(
+        409, LIMIT_REACHED, f"The application has {limit} API keys already. Revoke one first."
+    )
 
 
 def _device_missing(fault: RemoteFault) -> Problem:
@@ -209,8 +217,8 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (REGISTRY, "PAGE_TOKEN_INVALID"): _cursor_invalid,
     (REGISTRY, "APPLICATION_NOT_FOUND"): _application_missing,
     (REGISTRY, "APPLICATION_EXISTS"): _application_exists,
-    (REGISTRY, "APPLICATION_DISABLED"): _application_disabled,
-    (REGISTRY, "CREDENTIALS_INVALID"): _credentials_invalid,
+    (REGISTRY, "API_KEY_NOT_FOUND"): _api_key_missing,
+    (REGISTRY, "API_KEYS_EXHAUSTED"): _api_keys_exhausted,
     (REGISTRY, "DEVICE_NOT_FOUND"): _device_missing,
     (REGISTRY, "GATEWAY_NOT_CONFIGURED"): _gateway_missing,
     (TARGETING, "FIELD_INVALID"): _field_invalid,

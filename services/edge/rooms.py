@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from carillon.dispatch.v1 import channel_service_pb2_grpc as channel_rpc
 from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
+from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
 from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
 from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
 from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
@@ -18,6 +19,7 @@ from services.kit.process import House
 class Rooms:
     """Every call takes `timeout=rooms.timeout`: no room may keep a caller waiting."""
 
+    access: "access_rpc.AccessServiceAsyncStub"
     applications: "application_rpc.ApplicationServiceAsyncStub"
     devices: "device_rpc.DeviceServiceAsyncStub"
     gateways: "gateway_rpc.GatewayServiceAsyncStub"
@@ -34,6 +36,7 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
     targeting = open_channel(house, settings.targeting_address)
     dispatch = open_channel(house, settings.dispatch_address)
     return Rooms(
+        access=access_rpc.AccessServiceStub(registry),
         applications=application_rpc.ApplicationServiceStub(registry),
         devices=device_rpc.DeviceServiceStub(registry),
         gateways=gateway_rpc.GatewayServiceStub(registry),

@@ -3,15 +3,20 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from services.edge.tokens import read_keys
 from services.kit.settings import SettingInvalid
 
 MIN_OPERATOR_KEY = 32
+MAX_AUTH_CACHE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     # Whoever shows it may create and delete applications.
     operator_key: str = field(repr=False)
+    # id:key pairs under which tokens are signed: the first signs, all verify. Every edge has the
+    # same ones.
+    token_keys: tuple[str, ...] = field(repr=False)
     listen: str = "127.0.0.1:8080"
     # How callers reach us; every `href` begins with it.
     public_url: str = "http://127.0.0.1:8080"
@@ -20,8 +25,9 @@ class Settings:
     dispatch_address: str = "127.0.0.1:50053"
     # Seconds that another room has for one answer.
     room_timeout: float = 2.0
-    # Seconds for which a good verdict about a caller is remembered.
-    auth_cache_seconds: float = 5.0
+    # Seconds for which a verdict about a caller is believed after registry last confirmed it: how
+    # long a revoked secret may go on working where registry does not answer.
+    auth_cache_seconds: float = 4.0
     max_body_bytes: int = 1024 * 1024
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""
@@ -34,6 +40,11 @@ class Settings:
         public = urlsplit(self.public_url)
         if public.scheme not in {"http", "https"} or not public.netloc:
             raise SettingInvalid(f"PUBLIC_URL must be http(s)://host, not {self.public_url!r}.")
+        read_keys(self.token_keys)
+        if not 0 < self.auth_cache_seconds <= MAX_AUTH_CACHE_SECONDS:
+            raise SettingInvalid(
+                f"AUTH_CACHE_SECONDS must be above 0 and at most {MAX_AUTH_CACHE_SECONDS}."
+            )
         if self.room_timeout <= 0:
             raise SettingInvalid("ROOM_TIMEOUT must be above 0.")
         if self.max_body_bytes <= 0:

@@ -6,6 +6,7 @@ import grpc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from carillon.registry.v1 import (
+    access_service_pb2_grpc,
     application_service_pb2_grpc,
     change_service_pb2_grpc,
     device_service_pb2_grpc,
@@ -15,6 +16,7 @@ from carillon.registry.v1 import (
 from services.kit.database import open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
+from services.registry.api.access_service import AccessServicer
 from services.registry.api.application_service import ApplicationServicer
 from services.registry.api.change_service import ChangeServicer
 from services.registry.api.device_service import DeviceServicer
@@ -27,10 +29,13 @@ from services.registry.sweeper import Sweeper
 
 SERVICES = [
     f"carillon.registry.v1.{name}Service"
-    for name in ("Application", "Change", "Device", "Gateway", "Recipient")
+    for name in ("Access", "Application", "Change", "Device", "Gateway", "Recipient")
 ]
-# The feed is read every second by each who follows it.
-POLLS = ("/carillon.registry.v1.ChangeService/ListChanges",)
+# Each edge asks for the versions every second, and each who follows the feed reads it.
+POLLS = (
+    "/carillon.registry.v1.AccessService/ListAccessVersions",
+    "/carillon.registry.v1.ChangeService/ListChanges",
+)
 
 
 async def open_room(house: House, settings: Settings) -> int:
@@ -45,6 +50,9 @@ async def open_room(house: House, settings: Settings) -> int:
     server = new_server("registry", quiet=POLLS)
     application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(
         ApplicationServicer(db, read_clock, judge, vault, sweeper.ring), server
+    )
+    access_service_pb2_grpc.add_AccessServiceServicer_to_server(
+        AccessServicer(db, read_clock, judge), server
     )
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(
         GatewayServicer(db, read_clock, vault), server

@@ -1,5 +1,6 @@
 """The edge among its neighbours: real gRPC between them, and an HTTP client that calls it."""
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +9,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from services.edge.app import build_app
+from services.edge.admission import Admission
+from services.edge.app import build_app, open_admission
 from services.edge.rooms import open_rooms
+from services.edge.routes.identity import API_KEY_GRANT
 from services.edge.settings import Settings
 from services.kit.process import House
 from services.kit.server import new_server, serve
@@ -21,6 +24,7 @@ from tests.edge.rooms.targeting import Targeting
 
 OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef"
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_KEY}"}
+TOKEN_KEY = "first:" + base64.b64encode(b"t" * 32).decode()
 PUBLIC = "https://push.example.com"
 APP_ID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 APPS = "/imfpush/v1/apps"
@@ -51,6 +55,15 @@ class World:
     http: httpx.AsyncClient
     client: dict[str, str]
     back_end: dict[str, str]
+    api_key: str
+    admission: Admission
+
+    async def token(self, role: str) -> dict[str, str]:
+        """The header of whoever holds an API key of this role."""
+        made = await self.post("/apiKeys", {"role": role})
+        form = {"grant_type": API_KEY_GRANT, "apikey": made.json()["apikey"]}
+        minted = await self.http.post("/identity/token", data=form)
+        return {"Authorization": f"Bearer {minted.json()['access_token']}"}
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call as the back end, below the application's own path."""
@@ -82,7 +95,9 @@ async def house() -> AsyncIterator[House]:
 
 @pytest.fixture
 async def edge_settings() -> Settings:
-    return Settings(operator_key=OPERATOR_KEY, public_url=PUBLIC, room_timeout=5.0)
+    return Settings(
+        operator_key=OPERATOR_KEY, token_keys=(TOKEN_KEY,), public_url=PUBLIC, room_timeout=5.0
+    )
 
 
 async def start(house: House, name: str, *parts: Registry | Targeting | Dispatch | Channels) -> str:
@@ -106,7 +121,9 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
         dispatch_address=await start(house, "dispatch", dispatch, channels),
     )
     clock = Clock()
-    app = build_app(open_rooms(house, settings), settings, clock)
+    rooms = open_rooms(house, settings)
+    admission = open_admission(rooms, settings, clock)
+    app = build_app(rooms, settings, admission)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://edge",
@@ -125,4 +142,6 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
             http,
             client={"clientSecret": secrets["clientSecret"]},
             back_end={"appSecret": secrets["appSecret"]},
+            api_key=secrets["apikey"],
+            admission=admission,
         )

@@ -1,124 +1,25 @@
-"""Who is admitted to which call, and how is one told that is not?"""
+"""Who is let in without being asked again, and how is one told that is not?"""
+
+import asyncio
 
 import pytest
 
-from services.edge.access import Caller
-from services.edge.admission import MAX_VERDICTS, Verdicts
-from tests.edge.conftest import APP_ID, APPS, Clock, World
+from services.edge.accounts import MAX_REFUSALS, Accounts, Refusals, Rules
+from services.kit.faults import StoreUnavailable
+from tests.edge.conftest import APP_ID, APPS, OPERATOR, Clock, World
 
 STRANGER = "99999999-9999-4999-8999-999999999999"
-CLIENT_CALLS = [
-    ("POST", "/devices"),
-    ("GET", "/devices/phone"),
-    ("PUT", "/devices/phone"),
-    ("DELETE", "/devices/phone"),
-    ("GET", "/tags"),
-    ("GET", "/tags/news"),
-    ("GET", "/channels"),
-    ("GET", "/channels/alerts"),
-    ("GET", "/channelGroups"),
-    ("GET", "/channelGroups/money"),
-    ("POST", "/subscriptions"),
-    ("POST", "/subscriptions?action=delete"),
-    ("GET", "/subscriptions"),
-    ("DELETE", "/subscriptions"),
-    ("GET", "/messages/Msg00000"),
-    ("PUT", "/messages/Msg00000"),
-    ("PUT", "/messages/Msg00000/deliverystatus"),
-    ("GET", "/settings/gcmConfPublic"),
-    ("GET", "/settings/webpushServerKey"),
-]
-BACK_END_CALLS = [
-    ("GET", "/devices"),
-    ("POST", "/tags"),
-    ("PUT", "/tags/news"),
-    ("DELETE", "/tags/news"),
-    *(
-        (method, path + one)
-        for path in ("/channels", "/channelGroups")
-        for method, one in (("POST", ""), ("PUT", "/x"), ("DELETE", "/x"))
-    ),
-    ("POST", "/messages"),
-    ("POST", "/messages/bulk"),
-    ("GET", "/messages"),
-    ("DELETE", "/messages/Msg00000"),
-    ("GET", "/messages/Msg00000/status"),
-    ("GET", "/messages/Msg00000/report"),
-    ("GET", "/messages/Msg00000/deliverystatus"),
-    ("GET", "/settings"),
-    *(
-        (method, f"/settings/{name}")
-        for name in ("apnsConf", "gcmConf", "chromeWebConf", "firefoxWebConf")
-        for method in ("GET", "PUT", "DELETE")
-    ),
-]
-REFUSED = 401
+JUDGING, CONFIRMING = "AuthenticateCallers", "ListAccessVersions"
+RULES = Rules(1, enabled=True, verify_client_secret=True, clients_list_devices=False)
 
 
-async def try_call(world: World, call: tuple[str, str], headers: dict[str, str]) -> int:
-    answer = await world.call(*call, headers=headers)
-    if answer.status_code == REFUSED:
-        assert set(answer.json()) == {"message", "code"}
-        assert "www-authenticate" not in answer.headers
-    return answer.status_code
+async def ask(world: World, headers: dict[str, str], path: str = "/tags") -> int:
+    return (await world.call("GET", path, headers=headers)).status_code
 
 
-@pytest.mark.parametrize("call", CLIENT_CALLS)
-async def test_either_secret_opens_what_clients_call(world: World, call: tuple[str, str]) -> None:
-    statuses = [
-        await try_call(world, call, headers)
-        for headers in (
-            world.client,
-            world.back_end,
-            {},
-            {"clientSecret": "wrong"},
-            {"clientSecret": ""},
-            {"Authorization": "Bearer of-another-service"},
-        )
-    ]
-
-    assert REFUSED not in statuses[:2]
-    assert statuses[2:] == [REFUSED] * 4
-
-
-@pytest.mark.parametrize("call", BACK_END_CALLS)
-async def test_only_the_app_secret_opens_what_back_ends_call(
-    world: World, call: tuple[str, str]
-) -> None:
-    statuses = [
-        await try_call(world, call, headers)
-        for headers in (
-            world.back_end,
-            world.client,
-            {},
-            {"appSecret": "wrong"},
-            {"appSecret": world.client["clientSecret"]},
-        )
-    ]
-
-    assert statuses[0] != REFUSED
-    assert statuses[1:] == [REFUSED] * 4
-
-
-async def test_one_good_secret_among_bad_ones_is_enough(world: World) -> None:
-    stray = {"Authorization": "Bearer x", "X-REWRITE-DOMAIN": ""}
-
-    statuses = [
-        await try_call(world, ("GET", "/tags"), headers | stray)
-        for headers in (
-            world.client | {"appSecret": "wrong"},
-            world.back_end | {"clientSecret": "wrong"},
-            world.client | {"appSecret": "x" * 5000},
-        )
-    ]
-
-    assert statuses == [200, 200, 200]
-
-
-async def test_header_names_may_be_written_anyhow(world: World) -> None:
-    headers = {"CLIENTSECRET": world.client["clientSecret"]}
-
-    assert await try_call(world, ("GET", "/tags"), headers) == 200
+@pytest.mark.parametrize("name", ["clientSecret", "CLIENTSECRET", "clientsecret"])
+async def test_header_names_may_be_written_anyhow(world: World, name: str) -> None:
+    assert await ask(world, {name: world.client["clientSecret"]}) == 200
 
 
 @pytest.mark.parametrize("app_id", [STRANGER, "acme", "%00", APP_ID + "x", "%F0%9F%94%94"])
@@ -128,67 +29,200 @@ async def test_an_unknown_application_is_404_only_with_a_credential(
     path = f"{APPS}/{app_id}/devices/phone"
 
     without = await world.http.get(path)
+    foreign = await world.http.get(path, headers={"Authorization": "Bearer of-another-service"})
     answer = await world.http.get(path, headers=world.client)
 
-    assert without.status_code == 401
+    assert (without.status_code, foreign.status_code) == (401, 401)
     assert (answer.status_code, answer.json()["code"]) == (404, "FPWSE0001E")
 
 
 async def test_the_applications_id_may_be_in_upper_case(world: World) -> None:
-    answer = await world.http.get(f"{APPS}/{APP_ID.upper()}/tags", headers=world.client)
+    token = await world.token("Reader")
+    path = f"{APPS}/{APP_ID.upper()}/tags"
+    answers = [await world.http.get(path, headers=each) for each in (world.client, token)]
 
-    assert answer.status_code == 200
+    assert [answer.status_code for answer in answers] == [200, 200]
 
 
-@pytest.mark.parametrize("secret", ["x" * 5000, "\xe9\xff"])
-async def test_a_strange_secret_is_a_wrong_one(world: World, secret: str) -> None:
+@pytest.mark.parametrize("secret", ["x" * 5000, "\xe9\xff", "tab\there"])
+async def test_what_cannot_be_a_secret_is_a_wrong_one_and_registry_never_sees_it(
+    world: World, secret: str
+) -> None:
+    await ask(world, world.client)
+    world.registry.calls.clear()
     answer = await world.http.get(
         f"{APPS}/{APP_ID}/tags", headers={b"clientSecret": secret.encode("latin-1")}
     )
 
-    assert answer.status_code == 401
+    assert (answer.status_code, world.registry.calls) == (401, [])
 
 
 @pytest.fixture
-async def judged(world: World) -> list[str]:
-    """How often registry was asked to judge."""
+async def warm(world: World) -> dict[str, dict[str, str]]:
+    """Callers that have called before; registry's calls are counted from here."""
+    callers = {
+        "clientSecret": world.client,
+        "appSecret": world.back_end,
+        "token": await world.token("Writer"),
+        "secret and stray token": world.client | {"Authorization": "Bearer of-another-service"},
+    }
+    await world.register()
+    for headers in callers.values():
+        assert await ask(world, headers) == 200
     world.registry.calls.clear()
-    return world.registry.calls
+    return callers
 
 
-async def test_a_good_verdict_is_remembered_for_seconds(world: World, judged: list[str]) -> None:
-    for _ in range(3):
-        await world.call("GET", "/tags")
-    within = len(judged)
-
-    world.clock.now += world.settings.auth_cache_seconds
-    await world.call("GET", "/tags")
-
-    assert (within, len(judged)) == (1, 2)
-
-
-async def test_a_bad_verdict_is_not_remembered(world: World, judged: list[str]) -> None:
-    for _ in range(2):
-        await world.call("GET", "/tags", headers={"appSecret": "wrong"})
-
-    assert len(judged) == 2
-
-
-async def test_a_remembered_verdict_serves_no_other_secret_and_no_other_call(
-    world: World,
+async def test_a_caller_who_is_known_costs_no_call(
+    world: World, warm: dict[str, dict[str, str]]
 ) -> None:
-    await world.call("GET", "/tags", headers=world.client)
+    """For as long as it takes, while registry confirms the application once a second."""
+    for _ in range(100):
+        world.clock.now += 1
+        await world.admission.confirm_all()
+        for headers in warm.values():
+            assert await ask(world, headers, "/devices/phone") == 200
+    calls = world.registry.calls
 
-    other = await world.call("GET", "/tags", headers={"clientSecret": "other"})
-    more = await world.call("GET", "/messages", headers=world.client)
-
-    assert (other.status_code, more.status_code) == (401, 401)
+    assert JUDGING not in calls
+    assert (calls.count(CONFIRMING), calls.count("GetDevice")) == (100, 400)
 
 
-def test_no_more_verdicts_are_kept_than_there_is_room_for() -> None:
-    verdicts = Verdicts(5.0, Clock())
-    for i in range(MAX_VERDICTS + 1):
-        verdicts.put("app", str(i).encode(), Caller.CLIENT)
+async def test_a_caller_is_asked_about_again_where_nobody_confirms(
+    world: World, warm: dict[str, dict[str, str]]
+) -> None:
+    world.clock.now += world.settings.auth_cache_seconds - 0.1
+    assert await ask(world, warm["appSecret"]) == 200
+    before = world.registry.calls.count(JUDGING)
+    world.clock.now += 0.1
+    assert await ask(world, warm["appSecret"]) == 200
 
-    kept = [verdicts.get("app", str(i).encode()) for i in (0, 1, MAX_VERDICTS)]
-    assert kept == [None, Caller.CLIENT, Caller.CLIENT]
+    assert (before, world.registry.calls.count(JUDGING)) == (0, 1)
+
+
+async def test_nobody_is_believed_longer_because_registry_is_away(
+    world: World, warm: dict[str, dict[str, str]]
+) -> None:
+    world.registry.failures = {JUDGING: StoreUnavailable(), CONFIRMING: StoreUnavailable()}
+    at_once = await ask(world, warm["clientSecret"])
+    world.clock.now += world.settings.auth_cache_seconds
+    later = await ask(world, warm["clientSecret"])
+
+    assert (at_once, later) == (200, 503)
+
+
+async def test_what_another_edge_revoked_ends_with_the_next_confirmation(
+    world: World, warm: dict[str, dict[str, str]]
+) -> None:
+    tenant = world.registry.tenants[APP_ID]
+    tenant.keys.clear()
+    tenant.version += 1
+    await world.admission.confirm_all()
+
+    assert await ask(world, warm["token"]) == 401
+    assert await ask(world, warm["appSecret"]) == 200
+
+
+async def test_what_was_deleted_elsewhere_ends_with_the_next_confirmation(
+    world: World, warm: dict[str, dict[str, str]]
+) -> None:
+    del world.registry.tenants[APP_ID]
+    await world.admission.confirm_all()
+
+    assert await ask(world, warm["appSecret"]) == 404
+
+
+async def test_what_was_changed_here_ends_at_once(
+    world: World, warm: dict[str, dict[str, str]]
+) -> None:
+    rotated = await world.http.post(f"{APPS}/{APP_ID}/secrets/clientSecret", headers=OPERATOR)
+    keys = (await world.call("GET", "/apiKeys")).json()["apiKeys"]
+    for key in keys:
+        await world.call("DELETE", f"/apiKeys/{key['keyId']}")
+    statuses = [
+        await ask(world, headers)
+        for headers in (
+            warm["clientSecret"],
+            {"clientSecret": rotated.json()["clientSecret"]},
+            warm["token"],
+        )
+    ]
+
+    assert statuses == [401, 200, 401]
+
+
+async def test_a_storm_of_one_wrong_secret_asks_once(world: World, warm: object) -> None:
+    statuses = {await ask(world, {"clientSecret": "wrong"}) for _ in range(50)}
+
+    assert (statuses, world.registry.calls) == ({401}, [JUDGING])
+
+
+async def test_a_storm_of_many_wrong_secrets_asks_in_few_calls(world: World, warm: object) -> None:
+    statuses = await asyncio.gather(
+        *(ask(world, {"clientSecret": f"wrong {n}"}) for n in range(300))
+    )
+
+    assert set(statuses) == {401}
+    assert world.registry.calls.count(JUDGING) <= 10
+
+
+async def test_a_storm_on_an_application_that_is_none_asks_once(world: World) -> None:
+    world.registry.calls.clear()
+    path = f"{APPS}/{STRANGER}/tags"
+    answers = [await world.http.get(path, headers={"appSecret": str(n)}) for n in range(50)]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert world.registry.calls == [JUDGING]
+
+
+async def test_an_application_that_is_none_is_found_when_it_is_created_here(world: World) -> None:
+    await world.http.get(f"{APPS}/{STRANGER}/tags", headers={"appSecret": "any"})
+    created = await world.http.post(APPS, json={"applicationId": STRANGER}, headers=OPERATOR)
+    headers = {"appSecret": created.json()["appSecret"]}
+
+    assert (await world.http.get(f"{APPS}/{STRANGER}/tags", headers=headers)).status_code == 200
+
+
+async def test_a_crowd_of_one_client_asks_once(world: World) -> None:
+    world.registry.calls.clear()
+    statuses = await asyncio.gather(*(ask(world, world.client) for _ in range(100)))
+
+    assert set(statuses) == {200}
+    assert world.registry.calls.count(JUDGING) <= 2
+
+
+def test_a_refusal_is_kept_for_seconds_and_no_more_than_there_is_room_for() -> None:
+    clock = Clock()
+    refusals = Refusals(clock)
+    for number in range(MAX_REFUSALS + 1):
+        refusals.add(number)
+    kept = [number in refusals for number in (0, 1, MAX_REFUSALS)]
+    clock.now += 2
+
+    assert kept == [False, True, True]
+    assert MAX_REFUSALS not in refusals
+
+
+def test_an_answer_that_was_overtaken_is_not_kept() -> None:
+    clock = Clock()
+    accounts = Accounts(4.0, clock)
+    newer = Rules(2, enabled=False, verify_client_secret=True, clients_list_devices=False)
+    accounts.learn(APP_ID, newer, clock.now)
+    accounts.learn(APP_ID, RULES, clock.now)
+    accounts.confirm(APP_ID, 1, clock.now)
+    account = accounts.get(APP_ID)
+
+    assert account is not None
+    assert account.rules is newer
+
+
+def test_an_application_nobody_calls_is_confirmed_no_more() -> None:
+    clock = Clock()
+    accounts = Accounts(4.0, clock)
+    accounts.learn(APP_ID, RULES, clock.now)
+    clock.now += 59
+    accounts.learn(STRANGER, RULES, clock.now)
+    both = accounts.in_use()
+    clock.now += 2
+
+    assert (both, accounts.in_use()) == ([APP_ID, STRANGER], [STRANGER])

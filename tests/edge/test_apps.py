@@ -23,6 +23,12 @@ async def test_creating_answers_201_with_the_credentials_once(world: World) -> N
         "appSecret": f"app-{OTHER}",
         "clientSecret": f"client-{OTHER}",
         "appGuid": OTHER,
+        "apikey": f"{OTHER}.key-0-1.secret",
+        "apiKey": f"{OTHER}.key-0-1.secret",
+        "iam_apikey_name": "first",
+        "iam_apikey_description": f"API key key-0-1 of the application {OTHER}",
+        "iam_role_crn": "crn:v1:carillon:public:iam::::serviceRole:Manager",
+        "iam_serviceid_crn": f"crn:v1:carillon:public:iam::::serviceid:{OTHER}",
         "plan": "SELF_HOSTED",
     }
 
@@ -64,6 +70,9 @@ async def test_reading_shows_no_secret(world: World) -> None:
         "applicationId": APP_ID,
         "name": "",
         "enabled": True,
+        "oldStyle": False,
+        "verifyClientSecret": True,
+        "clientsListDevices": False,
         "createdTime": "2026-11-02T12:00:00.000Z",
         "lastUpdatedTime": "2026-11-02T12:00:00.000Z",
         "href": f"{PUBLIC}/imfpush/v1/apps/{APP_ID}",
@@ -99,7 +108,9 @@ async def test_switching_off_takes_effect_at_once(world: World) -> None:
     assert (after.status_code, after.json()["code"]) == (409, "FPWSE1007E")
 
 
-@pytest.mark.parametrize("body", [{}, {"applicationId": OTHER, "enabled": True}])
+@pytest.mark.parametrize(
+    "body", [{}, {"applicationId": OTHER, "enabled": True}, {"oldStyle": True, "enabled": True}]
+)
 async def test_a_change_of_nothing_or_of_the_id_is_refused(
     world: World, body: dict[str, Any]
 ) -> None:

@@ -39,7 +39,7 @@ async def test_all_that_a_channel_is_comes_back(world: World) -> None:
     await world.post("/channelGroups", GROUP)
 
     created = await world.post("/channels", FULL)
-    read = await world.call("GET", "/channels/alerts", headers=world.client)
+    read = await world.call("GET", "/channels/alerts")
 
     assert (created.status_code, read.status_code) == (201, 200)
     assert created.json() == read.json() == FULL | TIMES | {"href": f"{HREF}/channels/alerts"}
@@ -97,7 +97,7 @@ async def test_a_group_is_made_read_and_renamed(world: World) -> None:
 
     created = await world.post("/channelGroups", GROUP)
     renamed = await world.call("PUT", "/channelGroups/money", json={"groupName": "Cash"})
-    read = await world.call("GET", "/channelGroups/money", headers=world.client)
+    read = await world.call("GET", "/channelGroups/money")
 
     assert [a.status_code for a in (created, renamed, read)] == [201, 200, 200]
     assert created.json() == GROUP | TIMES | href
@@ -117,7 +117,7 @@ async def test_lists_go_by_the_id_and_by_pages(
     for body in bodies:
         await world.post(path, body)
 
-    first = (await world.call("GET", f"{path}?size=2", headers=world.client)).json()
+    first = (await world.call("GET", f"{path}?size=2")).json()
     rest = (await world.call("GET", first["pageInfo"]["next"].partition(APP_ID)[2])).json()
 
     member = path.removeprefix("/")

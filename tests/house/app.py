@@ -32,7 +32,7 @@ class App:
     secrets: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.secrets |= {self.demo.app_secret, self.demo.client_secret}
+        self.secrets |= {self.demo.app_secret, self.demo.client_secret, self.demo.api_key}
 
     @property
     def back_end(self) -> dict[str, str]:

@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as some
 
-from carillon.registry.v1 import device_pb2, gateway_pb2
+from carillon.registry.v1 import access_pb2, access_service_pb2, device_pb2, gateway_pb2
 from carillon.registry.v1 import device_service_pb2 as devices_pb
 from carillon.registry.v1 import recipient_service_pb2 as recipients_pb
 from carillon.type.v1 import platform_pb2, recipient_pb2
 from services.kit.faults import FieldInvalid
-from services.registry.api.wire import change, checks, device, gateway, platform, recipient
-from services.registry.api.wire.application import ROLES
-from services.registry.domain.application import SecretKind
+from services.registry.api.wire import access, change, checks, device, gateway, platform, recipient
+from services.registry.domain.callers import KEY_ROLES, SECRET_ROLES, Role, SecretKind
 from services.registry.domain.change import Position
 from services.registry.domain.device import Platform, State
 from services.registry.domain.gateway import GatewayKind, GatewayState
@@ -126,7 +126,10 @@ def test_the_tables_know_every_member() -> None:
     assert set(gateway_pb2.GatewayKind.values()) - {0} == set(gateway.KINDS_FROM_WIRE)
     assert set(gateway.STATES) == set(GatewayState)
     assert set(gateway_pb2.GatewayState.values()) - {0} == set(gateway.STATES.values())
-    assert set(ROLES) == set(SecretKind)
+    assert set(access.ROLES) == set(Role)
+    assert set(access_pb2.CallerRole.values()) - {0} == set(access.ROLES.values())
+    assert set(access.KEY_ROLES.values()) == KEY_ROLES
+    assert set(access.SECRET_KINDS.values()) == set(SecretKind) == set(SECRET_ROLES)
 
 
 AUDIENCE = Audience(checks.guid("app_id", APP), UserIds(("ann",)), tuple(Platform))
@@ -216,3 +219,32 @@ def test_a_stretch_must_make_sense(
         recipient.parse_stretch(request)
 
     assert refusal.value.facts["field"] == field
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(-1, 0), (0, -1), (90 * 86400 + 1, 0), (2**62, 0)])
+def test_an_overlap_is_zero_to_ninety_days(seconds: int, nanos: int) -> None:
+    request = access_service_pb2.RotateSecretRequest(
+        app_id=APP,
+        kind=access_pb2.SECRET_KIND_APP,
+        overlap=Duration(seconds=seconds, nanos=nanos),
+    )
+    with pytest.raises(FieldInvalid, match="overlap must be 0 to 90 days"):
+        access.parse_rotation(request)
+
+
+@given(some.text(max_size=300))
+def test_nothing_that_is_shown_breaks_the_judging(text: str) -> None:
+    credentials = [
+        access_pb2.Credential(app_id=APP, app_secret=text),
+        access_pb2.Credential(app_id=APP, client_secret=text),
+        access_pb2.Credential(api_key=text),
+        access_pb2.Credential(app_id=APP, key_id=text),
+        access_pb2.Credential(app_id=APP),
+    ]
+    request = access_service_pb2.AuthenticateCallersRequest(credentials=credentials)
+
+    if "\x00" in text:
+        with pytest.raises(FieldInvalid, match="NUL"):
+            access.parse_shown(request)
+    else:
+        assert len(access.parse_shown(request)) == len(credentials)

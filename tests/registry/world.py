@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from carillon.registry.v1 import application_service_pb2 as app_pb
 from carillon.registry.v1 import device_pb2
 from carillon.registry.v1 import device_service_pb2 as device_service
+from carillon.registry.v1.access_service_pb2_grpc import AccessServiceStub
 from carillon.registry.v1.application_service_pb2_grpc import ApplicationServiceStub
 from carillon.registry.v1.change_service_pb2_grpc import ChangeServiceStub
 from carillon.registry.v1.device_service_pb2_grpc import DeviceServiceStub
@@ -53,6 +54,7 @@ class Stubs:
     """All services of one room."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.access = AccessServiceStub(channel)
         self.applications = ApplicationServiceStub(channel)
         self.changes = ChangeServiceStub(channel)
         self.devices = DeviceServiceStub(channel)

@@ -18,20 +18,23 @@ import yaml
 FOLDER = Path(__file__).parent
 HEAD = "carillon.yaml"
 # The order of the page; a file that is not named here follows.
-ORDER = ("applications", "settings", "devices", "tags", "subscriptions", "messages")
+ORDER = ("applications", "access", "settings", "devices", "tags", "subscriptions", "messages")
 METHODS = ("get", "put", "post", "delete", "patch")
 UNDER_APPLICATION = "/imfpush/v1/apps/{applicationId}"
-CLIENT, BACK_END = "clientSecret", "appSecret"
+CLIENT, BACK_END, TOKEN, OPERATOR = "clientSecret", "appSecret", "token", "operatorKey"
 # The accesses of the edge, by the schemes that suffice for each.
 SCHEMES = {
     "open": (),
-    "client-read": (CLIENT, BACK_END),
-    "client-write": (CLIENT, BACK_END),
-    "client-delete": (CLIENT, BACK_END),
-    "read": (BACK_END,),
-    "write": (BACK_END,),
-    "manage": (BACK_END,),
-    "operator": ("operatorKey",),
+    "client-read": (CLIENT, BACK_END, TOKEN),
+    "client-write": (CLIENT, BACK_END, TOKEN),
+    "client-delete": (CLIENT, BACK_END, TOKEN),
+    "list-devices": (CLIENT, BACK_END, TOKEN),
+    "read": (BACK_END, TOKEN),
+    "write": (BACK_END, TOKEN),
+    "manage": (BACK_END, TOKEN),
+    "api-keys": (BACK_END, TOKEN, OPERATOR),
+    "secrets": (BACK_END, OPERATOR),
+    "operator": (OPERATOR,),
 }
 
 Document = dict[str, Any]

@@ -14,11 +14,14 @@ CODE = re.compile(r"`([^`]*)`")
 ACCESS_WORDS = {
     "open": "anybody",
     "client-read": "apps, browsers and back ends",
-    "client-write": "apps, browsers and back ends",
-    "client-delete": "apps, browsers and back ends",
+    "client-write": "apps, browsers and back ends that may write",
+    "client-delete": "apps, browsers and back ends that may manage",
+    "list-devices": "back ends, and apps if the operator opens it to them",
     "read": "back ends",
-    "write": "back ends",
-    "manage": "back ends",
+    "write": "back ends that may write",
+    "manage": "back ends that may manage",
+    "api-keys": "back ends that may manage, and the operator",
+    "secrets": "holders of the `appSecret`, and the operator",
     "operator": "the operator",
 }
 

@@ -17,6 +17,7 @@ from services.edge.links import Links
 from services.edge.pages import Pager, read_page
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
+from services.edge.routes.api_keys import ROLE_NAMES
 from services.edge.times import write_time
 
 PLAN = "SELF_HOSTED"
@@ -26,6 +27,8 @@ class AppBody(msgspec.Struct, rename="camel"):
     application_id: str | None = None
     name: str | None = None
     enabled: bool | None = None
+    old_style: bool | None = None
+    clients_list_devices: bool | None = None
 
 
 class Apps:
@@ -51,23 +54,38 @@ class Apps:
     async def _create(self, call: Call) -> Response:
         body = await call.read(AppBody)
         request = pb.CreateApplicationRequest(
-            app_id=_read_wanted_id(body), display_name=body.name or "", enabled=body.enabled
+            app_id=_read_wanted_id(body),
+            display_name=body.name or "",
+            enabled=body.enabled,
+            old_style=bool(body.old_style),
         )
         created = await self._rooms.applications.CreateApplication(
             request, timeout=self._rooms.timeout
         )
-        app_id = created.application.app_id
-        return answer(
-            {
-                "url": self._links.app(app_id),
-                "admin_url": self._links.console(app_id),
-                "appSecret": created.app_secret,
-                "clientSecret": created.client_secret,
-                "appGuid": app_id,
-                "plan": PLAN,
-            },
-            status=201,
-        )
+        self._admission.forget(created.application.app_id)
+        return answer(self._render_credentials(created), status=201)
+
+    def _render_credentials(self, created: pb.CreateApplicationResponse) -> dict[str, str]:
+        """The document that SDKs read from their environment; the secrets are shown this once.
+
+        Some look for `apikey`, others for `apiKey`. The `iam_` members have the form that readers
+        of such documents expect, and name nothing outside of this installation.
+        """
+        app_id, key = created.application.app_id, created.api_key
+        return {
+            "url": self._links.app(app_id),
+            "admin_url": self._links.console(app_id),
+            "appGuid": app_id,
+            "appSecret": created.app_secret,
+            "clientSecret": created.client_secret,
+            "apikey": created.api_key_secret,
+            "apiKey": created.api_key_secret,
+            "iam_apikey_name": key.display_name,
+            "iam_apikey_description": f"API key {key.key_id} of the application {app_id}",
+            "iam_role_crn": f"crn:v1:carillon:public:iam::::serviceRole:{ROLE_NAMES[key.role]}",
+            "iam_serviceid_crn": f"crn:v1:carillon:public:iam::::serviceid:{app_id}",
+            "plan": PLAN,
+        }
 
     async def _list(self, call: Call) -> Response:
         page = read_page(call.request)
@@ -104,15 +122,19 @@ class Apps:
         body = await call.read(AppBody)
         if body.application_id and _read_wanted_id(body) != call.app_id:
             raise problems.invalid("applicationId", "cannot be changed")
+        if body.old_style is not None:
+            raise problems.invalid("oldStyle", "cannot be changed")
         request = pb.UpdateApplicationRequest(application=Application(app_id=call.app_id))
-        if body.name is not None:
-            request.application.display_name = body.name
-            request.update_mask.paths.append("display_name")
-        if body.enabled is not None:
-            request.application.enabled = body.enabled
-            request.update_mask.paths.append("enabled")
+        for field, value in (
+            ("display_name", body.name),
+            ("enabled", body.enabled),
+            ("clients_list_devices", body.clients_list_devices),
+        ):
+            if value is not None:
+                setattr(request.application, field, value)
+                request.update_mask.paths.append(field)
         if not request.update_mask.paths:
-            raise problems.invalid("enabled", "is required, or 'name'")
+            raise problems.invalid("enabled", "is required, or 'name' or 'clientsListDevices'")
         updated = await self._rooms.applications.UpdateApplication(
             request, timeout=self._rooms.timeout
         )
@@ -131,6 +153,9 @@ class Apps:
             "applicationId": app.app_id,
             "name": app.display_name,
             "enabled": app.enabled,
+            "oldStyle": app.old_style,
+            "verifyClientSecret": app.verify_client_secret,
+            "clientsListDevices": app.clients_list_devices,
             "createdTime": write_time(app.create_time),
             "lastUpdatedTime": write_time(app.update_time),
             "href": self._links.app(app.app_id),

@@ -58,12 +58,12 @@ class Channels:
         return [
             door.route(
                 APP + "/channels",
-                GET=(Access.CLIENT_READ, self._list),
+                GET=(Access.READ, self._list),
                 POST=(Access.WRITE, self._create),
             ),
             door.route(
                 APP + "/channels/{channel_id:path}",
-                GET=(Access.CLIENT_READ, self._read),
+                GET=(Access.READ, self._read),
                 PUT=(Access.WRITE, self._update),
                 DELETE=(Access.MANAGE, self._delete),
             ),
@@ -150,12 +150,12 @@ class ChannelGroups:
         return [
             door.route(
                 APP + "/channelGroups",
-                GET=(Access.CLIENT_READ, self._list),
+                GET=(Access.READ, self._list),
                 POST=(Access.WRITE, self._create),
             ),
             door.route(
                 APP + "/channelGroups/{group_id:path}",
-                GET=(Access.CLIENT_READ, self._read),
+                GET=(Access.READ, self._read),
                 PUT=(Access.WRITE, self._update),
                 DELETE=(Access.MANAGE, self._delete),
             ),

@@ -36,7 +36,7 @@ class DeviceLists:
         return [
             door.route(
                 APP + "/devices",
-                GET=(Access.READ, self._list),
+                GET=(Access.LIST_DEVICES, self._list),
                 POST=(Access.CLIENT_WRITE, self._single.create),
             )
         ]

@@ -55,11 +55,12 @@ class Devices:
             raise problems.required("token")
         if not body.platform:
             raise problems.required("platform")
+        user_id = _read_attached_user(call, body)
         device = Device(
             device_id=body.device_id,
             platform=read_platform(body.platform, "platform"),
             address=body.token,
-            user_id=read_user_id(body.user_id),
+            user_id=user_id,
             variables=body.variables,
             user_agent=_read_user_agent(call),
         )
@@ -88,7 +89,7 @@ class Devices:
             raise problems.invalid("deviceId", "cannot be changed")
         if body.token == "":
             raise problems.invalid("token", "must not be empty")
-        device = Device(device_id=device_id, user_id=read_user_id(body.user_id))
+        device = Device(device_id=device_id, user_id=_read_attached_user(call, body))
         mask = ["user_id"]
         if body.token is not None:
             device.address = body.token
@@ -115,6 +116,14 @@ class Devices:
 def read_user_id(user_id: str | None) -> str:
     """Nobody in particular is `anonymous` outside and empty inside."""
     return "" if user_id in {None, ANONYMOUS} else str(user_id)
+
+
+def _read_attached_user(call: Call, body: DeviceBody) -> str:
+    """The user to attach: whoever names one must have proved itself."""
+    user_id = read_user_id(body.user_id)
+    if user_id:
+        call.demand(Access.ATTACH_USER)
+    return user_id
 
 
 def _read_user_agent(call: Call) -> str:

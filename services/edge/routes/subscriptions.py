@@ -52,6 +52,8 @@ class Subscriptions:
         action = call.query("action").lower()
         if action not in {"", "delete"}:
             raise problems.invalid("action", f"must be 'delete' or absent, not '{action}'")
+        if action == "delete":
+            call.demand(Access.CLIENT_DELETE)
         body = await call.read(SubscriptionBody)
         if not body.device_id:
             raise problems.required("deviceId")

@@ -1,4 +1,4 @@
-"""Creates applications and judges the secrets of their callers."""
+"""Creates, reads, changes and deletes applications."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,19 +12,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1 import application_service_pb2_grpc as rpc
 from services.kit import paging
+from services.registry.api.wire import access as access_wire
 from services.registry.api.wire import application as wire
-from services.registry.domain.application import Application, SecretKind
-from services.registry.domain.faults import ApplicationDisabled, CredentialsInvalid
-from services.registry.domain.secrets import Judge, StoredSecret, new_secret
+from services.registry.domain.application import Application
+from services.registry.domain.callers import ApiKey, Role, SecretKind
+from services.registry.domain.secrets import (
+    Judge,
+    StoredSecret,
+    new_api_key,
+    new_key_id,
+    new_secret,
+)
 from services.registry.domain.vapid import new_pair
 from services.registry.domain.vault import Vault
-from services.registry.store import applications, gateways
+from services.registry.store import access, applications, gateways
 
 log = structlog.get_logger()
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 LIST = ("applications",)
+# The display name of the API key that an application has from its creation.
+FIRST_KEY = "first"
 
 
 class ApplicationServicer(rpc.ApplicationServiceServicer):
@@ -55,17 +64,22 @@ class ApplicationServicer(rpc.ApplicationServiceServicer):
             enabled=request.enabled if request.HasField("enabled") else True,
             create_time=now,
             update_time=now,
+            old_style=request.old_style,
+            verify_client_secret=not request.old_style,
         )
         app_id = application.app_id
         async with self._db.begin() as tx:
             await applications.create(tx, application)
             secrets = {kind: await self._issue(tx, app_id, kind, now) for kind in SecretKind}
+            key, key_text = await self._issue_key(tx, app_id, now)
             await gateways.add_vapid_pair(tx, self._vault, app_id, new_pair(), now)
         log.info("application.created", app_id=str(app_id))
         return pb.CreateApplicationResponse(
             application=wire.show(application),
             app_secret=secrets[SecretKind.APP],
             client_secret=secrets[SecretKind.CLIENT],
+            api_key=access_wire.show_key(key),
+            api_key_secret=key_text,
         )
 
     async def _issue(
@@ -73,8 +87,16 @@ class ApplicationServicer(rpc.ApplicationServiceServicer):
     ) -> str:
         secret = new_secret()
         kept = StoredSecret(kind, self._judge.digest(app_id, kind, secret))
-        await applications.add_secret(tx, app_id, kept, now)
+        await access.add_secret(tx, app_id, kept, now)
         return secret
+
+    async def _issue_key(
+        self, tx: AsyncConnection, app_id: UUID, now: datetime
+    ) -> tuple[ApiKey, str]:
+        key = ApiKey(app_id, new_key_id(), FIRST_KEY, Role.MANAGER, now)
+        text = new_api_key(app_id, key.key_id)
+        await access.add_key(tx, key, self._judge.digest_key(app_id, text))
+        return key, text
 
     async def GetApplication(
         self, request: pb.GetApplicationRequest, _context: Context
@@ -116,20 +138,3 @@ class ApplicationServicer(rpc.ApplicationServiceServicer):
         self._deleted()
         log.info("application.deleted", app_id=str(app_id))
         return pb.DeleteApplicationResponse()
-
-    async def AuthenticateCaller(
-        self, request: pb.AuthenticateCallerRequest, _context: Context
-    ) -> pb.AuthenticateCallerResponse:
-        app_id = wire.parse_app_id(request.app_id)
-        shown = wire.parse_shown(request)
-        async with self._reads.connect() as tx:
-            application, stored = await applications.find_with_secrets(tx, app_id)
-        valid = self._judge.judge(app_id, shown, stored, self._clock())
-        # In this order: whether it is switched off is told only to its own callers.
-        if not valid:
-            raise CredentialsInvalid
-        if not application.enabled:
-            raise ApplicationDisabled(app_id)
-        return pb.AuthenticateCallerResponse(
-            roles=[role for kind, role in wire.ROLES.items() if kind in valid]
-        )

@@ -1,16 +1,8 @@
-"""A tenant, and what its callers show."""
+"""A tenant, and how it treats its callers."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from uuid import UUID
-
-
-class SecretKind(Enum):
-    """Whose secret: the back end's (APP), or that of apps and browsers (CLIENT)."""
-
-    APP = "app"
-    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +12,9 @@ class Application:
     enabled: bool
     create_time: datetime
     update_time: datetime
+    old_style: bool = False
+    verify_client_secret: bool = True
+    clients_list_devices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +23,5 @@ class ApplicationUpdate:
 
     display_name: str | None = None
     enabled: bool | None = None
+    verify_client_secret: bool | None = None
+    clients_list_devices: bool | None = None

@@ -3,8 +3,8 @@
 Fault
 ├── ApplicationNotFound
 ├── ApplicationExists
-├── ApplicationDisabled
-├── CredentialsInvalid
+├── ApiKeyNotFound
+├── ApiKeysExhausted
 ├── DeviceNotFound
 └── GatewayNotConfigured
 """
@@ -33,22 +33,20 @@ class ApplicationExists(Fault):
         super().__init__(f"the application id {app_id} is taken", app_id=str(app_id))
 
 
-class ApplicationDisabled(Fault):
+class ApiKeyNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "API_KEY_NOT_FOUND"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key {key_id!r}", key_id=key_id)
+
+
+class ApiKeysExhausted(Fault):
     code = Code.FAILED_PRECONDITION
-    reason = "APPLICATION_DISABLED"
+    reason = "API_KEYS_EXHAUSTED"
 
-    def __init__(self, app_id: UUID) -> None:
-        super().__init__(f"the application {app_id} is switched off", app_id=str(app_id))
-
-
-class CredentialsInvalid(Fault):
-    """Says no more than that: not which credential, nor why."""
-
-    code = Code.UNAUTHENTICATED
-    reason = "CREDENTIALS_INVALID"
-
-    def __init__(self) -> None:
-        super().__init__("no valid credential of the application was shown")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"an application has at most {limit} API keys", limit=str(limit))
 
 
 class DeviceNotFound(Fault):

@@ -1,7 +1,7 @@
 """Applications as they stand in the book."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from datetime import datetime
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.registry.domain.application import Application, ApplicationUpdate
 from services.registry.domain.change import ChangeKind
 from services.registry.domain.faults import ApplicationExists, ApplicationNotFound
-from services.registry.domain.secrets import StoredSecret
 from services.registry.store.tables import (
+    api_keys,
     application_secrets,
     applications,
     changes,
@@ -27,6 +27,9 @@ COLUMNS = (
     applications.c.enabled,
     applications.c.create_time,
     applications.c.update_time,
+    applications.c.old_style,
+    applications.c.verify_client_secret,
+    applications.c.clients_list_devices,
 )
 IS_ALIVE = applications.c.delete_time.is_(None)
 
@@ -91,15 +94,11 @@ async def update(
     Raises:
         ApplicationNotFound: if there is none.
     """
-    values: dict[str, str | bool | datetime] = {"update_time": now}
-    if changed.display_name is not None:
-        values["display_name"] = changed.display_name
-    if changed.enabled is not None:
-        values["enabled"] = changed.enabled
+    values = {name: value for name, value in asdict(changed).items() if value is not None}
     statement = (
         sa.update(applications)
         .where(applications.c.app_id == app_id, IS_ALIVE)
-        .values(values)
+        .values(**values, update_time=now, access_version=applications.c.access_version + 1)
         .returning(*COLUMNS)
     )
     row = (await tx.execute(statement)).first()
@@ -118,45 +117,10 @@ async def delete(tx: AsyncConnection, app_id: UUID, now: datetime) -> None:
     held = sa.select(applications.c.app_id).where(applications.c.app_id == app_id, IS_ALIVE)
     if (await tx.execute(held.with_for_update())).first() is None:
         raise ApplicationNotFound(app_id)
-    for table in (application_secrets, gateway_configurations, vapid_keys):
+    for table in (api_keys, application_secrets, gateway_configurations, vapid_keys):
         await tx.execute(sa.delete(table).where(table.c.app_id == app_id))
     gone = sa.update(applications).where(applications.c.app_id == app_id)
     await tx.execute(gone.values(delete_time=now, update_time=now, display_name=""))
     told = sa.insert(changes).inline()
     kind = ChangeKind.APPLICATION_DELETED
     await tx.execute(told.values(app_id=app_id, kind=kind, create_time=now))
-
-
-async def add_secret(
-    tx: AsyncConnection, app_id: UUID, secret: StoredSecret, now: datetime
-) -> None:
-    await tx.execute(
-        sa.insert(application_secrets).values(
-            app_id=app_id,
-            kind=secret.kind,
-            digest=secret.digest,
-            create_time=now,
-            expire_time=secret.expire_time,
-        )
-    )
-
-
-async def find_with_secrets(
-    tx: AsyncConnection, app_id: UUID
-) -> tuple[Application, list[StoredSecret]]:
-    """Read one application with all that is kept of its secrets, in one statement.
-
-    Raises:
-        ApplicationNotFound: if there is none.
-    """
-    secret = application_secrets.c
-    query = (
-        sa.select(*COLUMNS, secret.kind, secret.digest, secret.expire_time)
-        .outerjoin_from(applications, application_secrets, secret.app_id == applications.c.app_id)
-        .where(applications.c.app_id == app_id, IS_ALIVE)
-    )
-    rows = (await tx.execute(query)).all()
-    if not rows:
-        raise ApplicationNotFound(app_id)
-    kept = [StoredSecret(r.kind, r.digest, r.expire_time) for r in rows if r.kind is not None]
-    return Application(*rows[0][: len(COLUMNS)]), kept

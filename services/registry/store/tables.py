@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 
-from services.registry.domain.application import SecretKind
+from services.registry.domain.callers import Role, SecretKind
 from services.registry.domain.change import ChangeKind
 from services.registry.domain.device import Environment, Platform, State
 from services.registry.domain.gateway import GatewayKind, GatewayState
@@ -28,6 +28,7 @@ PLATFORM_NUMBERS = {
 STATE_NUMBERS = {State.ACTIVE: 1, State.QUARANTINED: 2, State.DEAD: 3}
 ENVIRONMENT_NUMBERS = {Environment.PRODUCTION: 1, Environment.SANDBOX: 2}
 SECRET_NUMBERS = {SecretKind.APP: 1, SecretKind.CLIENT: 2}
+ROLE_NUMBERS = {Role.READER: 1, Role.WRITER: 2, Role.MANAGER: 3}
 CHANGE_NUMBERS = {ChangeKind.DEVICE_DELETED: 1, ChangeKind.APPLICATION_DELETED: 2}
 GATEWAY_NUMBERS = {
     GatewayKind.APNS: 1,
@@ -89,6 +90,10 @@ applications = sa.Table(
     sa.Column("update_time", TIME),
     sa.Column("delete_time", TIME),
     sa.Column("swept_time", TIME),
+    sa.Column("old_style", sa.Boolean),
+    sa.Column("verify_client_secret", sa.Boolean),
+    sa.Column("clients_list_devices", sa.Boolean),
+    sa.Column("access_version", sa.BigInteger),
 )
 
 application_secrets = sa.Table(
@@ -99,6 +104,17 @@ application_secrets = sa.Table(
     sa.Column("digest", sa.LargeBinary, primary_key=True),
     sa.Column("create_time", TIME),
     sa.Column("expire_time", TIME),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("display_name", sa.Text),
+    sa.Column("role", Numbered(ROLE_NUMBERS)),
+    sa.Column("digest", sa.LargeBinary),
+    sa.Column("create_time", TIME),
 )
 
 vapid_keys = sa.Table(

@@ -5,25 +5,27 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
 from carillon.registry.v1 import application_service_pb2 as app_pb
 from carillon.registry.v1 import application_service_pb2_grpc as app_rpc
 from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1 import device_service_pb2_grpc as rpc
 from carillon.registry.v1 import gateway_service_pb2 as gateway_pb
 from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
-from carillon.registry.v1.application_pb2 import Application, CallerRole
+from carillon.registry.v1.access_pb2 import ApiKey, CallerRole
+from carillon.registry.v1.application_pb2 import Application
 from carillon.registry.v1.device_pb2 import Device, DeviceState
 from carillon.registry.v1.gateway_pb2 import GatewayConfiguration, GatewayState
 from services.kit.faults import Code, FieldInvalid
+from tests.edge.rooms.access import AccessRules
 from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
 
 application_not_found = fault(Code.NOT_FOUND, "APPLICATION_NOT_FOUND")
 application_exists = fault(Code.ALREADY_EXISTS, "APPLICATION_EXISTS")
-application_disabled = fault(Code.FAILED_PRECONDITION, "APPLICATION_DISABLED")
-credentials_invalid = fault(Code.UNAUTHENTICATED, "CREDENTIALS_INVALID")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 gateway_not_configured = fault(Code.NOT_FOUND, "GATEWAY_NOT_CONFIGURED")
 
+CHANGEABLE = {"display_name", "enabled", "verify_client_secret", "clients_list_devices"}
 VAPID_POINT = b"\x04" + bytes(range(64))
 
 
@@ -32,12 +34,22 @@ class Tenant:
     application: Application
     app_secret: str
     client_secret: str
+    keys: dict[str, tuple[ApiKey, str]] = field(default_factory=dict)
+    version: int = 1
     devices: dict[str, Device] = field(default_factory=dict)
     gateways: dict[int, GatewayConfiguration] = field(default_factory=dict)
 
+    def add_key(self, name: str, role: "CallerRole.ValueType") -> tuple[ApiKey, str]:
+        key_id = f"key-{len(self.keys)}-{self.version}"
+        key = ApiKey(key_id=key_id, display_name=name, role=role, create_time=noon())
+        secret = f"{self.application.app_id}.{key_id}.secret"
+        self.keys[key_id] = (key, secret)
+        self.version += 1
+        return key, secret
+
 
 class Registry(Mood):
-    """What the three servicers share."""
+    """What the servicers share."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,6 +69,7 @@ class Registry(Mood):
 
     def add_to(self, server: Any) -> None:
         app_rpc.add_ApplicationServiceServicer_to_server(Applications(self), server)
+        access_rpc.add_AccessServiceServicer_to_server(AccessRules(self), server)
         rpc.add_DeviceServiceServicer_to_server(Devices(self), server)
         gateway_rpc.add_GatewayServiceServicer_to_server(Gateways(self), server)
 
@@ -77,13 +90,18 @@ class Applications(app_rpc.ApplicationServiceServicer):
             enabled=request.enabled if request.HasField("enabled") else True,
             create_time=noon(),
             update_time=noon(),
+            old_style=request.old_style,
+            verify_client_secret=not request.old_style,
         )
         tenant = Tenant(application, f"app-{app_id}", f"client-{app_id}")
         self._registry.tenants[app_id] = tenant
+        key, secret = tenant.add_key("first", CallerRole.CALLER_ROLE_MANAGER)
         return app_pb.CreateApplicationResponse(
             application=application,
             app_secret=tenant.app_secret,
             client_secret=tenant.client_secret,
+            api_key=key,
+            api_key_secret=secret,
         )
 
     async def GetApplication(self, request: Any, _context: Any) -> Any:
@@ -101,12 +119,14 @@ class Applications(app_rpc.ApplicationServiceServicer):
 
     async def UpdateApplication(self, request: Any, _context: Any) -> Any:
         await self._registry.meet("UpdateApplication")
-        application = self._registry.tenant(request.application.app_id).application
+        tenant = self._registry.tenant(request.application.app_id)
+        application = tenant.application
         check_text("application.display_name", request.application.display_name, 254, least=0)
         for path in request.update_mask.paths:
-            if path not in {"display_name", "enabled"}:
+            if path not in CHANGEABLE:
                 raise FieldInvalid("update_mask", "names what cannot be changed")
             setattr(application, path, getattr(request.application, path))
+        tenant.version += 1
         return app_pb.UpdateApplicationResponse(application=application)
 
     async def DeleteApplication(self, request: Any, _context: Any) -> Any:
@@ -114,20 +134,6 @@ class Applications(app_rpc.ApplicationServiceServicer):
         self._registry.tenant(request.app_id)
         del self._registry.tenants[request.app_id]
         return app_pb.DeleteApplicationResponse()
-
-    async def AuthenticateCaller(self, request: Any, _context: Any) -> Any:
-        await self._registry.meet("AuthenticateCaller")
-        tenant = self._registry.tenant(request.app_id)
-        if not tenant.application.enabled:
-            raise application_disabled(app_id=request.app_id)
-        roles = []
-        if request.client_secret == tenant.client_secret:
-            roles.append(CallerRole.CALLER_ROLE_CLIENT)
-        if request.app_secret == tenant.app_secret:
-            roles.append(CallerRole.CALLER_ROLE_BACK_END)
-        if not roles:
-            raise credentials_invalid()
-        return app_pb.AuthenticateCallerResponse(roles=roles)
 
 
 class Devices(rpc.DeviceServiceServicer):

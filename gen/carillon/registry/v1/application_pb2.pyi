@@ -6,7 +6,6 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,28 +16,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _CallerRole:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _CallerRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallerRole.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    CALLER_ROLE_UNSPECIFIED: _CallerRole.ValueType  # 0
-    CALLER_ROLE_CLIENT: _CallerRole.ValueType  # 1
-    """An app or browser, by clientSecret."""
-    CALLER_ROLE_BACK_END: _CallerRole.ValueType  # 2
-    """A back end, by appSecret."""
-
-class CallerRole(_CallerRole, metaclass=_CallerRoleEnumTypeWrapper):
-    """What a caller who showed a valid secret may do."""
-
-CALLER_ROLE_UNSPECIFIED: CallerRole.ValueType  # 0
-CALLER_ROLE_CLIENT: CallerRole.ValueType  # 1
-"""An app or browser, by clientSecret."""
-CALLER_ROLE_BACK_END: CallerRole.ValueType  # 2
-"""A back end, by appSecret."""
-Global___CallerRole: _TypeAlias = CallerRole  # noqa: Y015
 
 @_typing.final
 class Application(_message.Message):
@@ -51,12 +28,25 @@ class Application(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    OLD_STYLE_FIELD_NUMBER: _builtins.int
+    VERIFY_CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    CLIENTS_LIST_DEVICES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """A GUID in lower case. Chosen at creation or issued. Immutable."""
     display_name: _builtins.str
     """For people. At most 254 characters."""
     enabled: _builtins.bool
     """Whether callers of the application are admitted."""
+    old_style: _builtins.bool
+    """Of the days before the clientSecret was verified: its appSecret may change
+    verify_client_secret, which of others only an operator may. Immutable.
+    """
+    verify_client_secret: _builtins.bool
+    """Whether a client must show the clientSecret with every call, rather than
+    only with those that attach a user to a device.
+    """
+    clients_list_devices: _builtins.bool
+    """Whether the clientSecret opens the list of devices, which shows addresses."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -73,10 +63,13 @@ class Application(_message.Message):
         enabled: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        old_style: _builtins.bool = ...,
+        verify_client_secret: _builtins.bool = ...,
+        clients_list_devices: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "create_time", b"create_time", "display_name", b"display_name", "enabled", b"enabled", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "clients_list_devices", b"clients_list_devices", "create_time", b"create_time", "display_name", b"display_name", "enabled", b"enabled", "old_style", b"old_style", "update_time", b"update_time", "verify_client_secret", b"verify_client_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

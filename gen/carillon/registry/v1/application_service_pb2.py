@@ -22,41 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from carillon.registry.v1 import access_pb2 as carillon_dot_registry_dot_v1_dot_access__pb2
 from carillon.registry.v1 import application_pb2 as carillon_dot_registry_dot_v1_dot_application__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.carillon/registry/v1/application_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a&carillon/registry/v1/application.proto\x1a google/protobuf/field_mask.proto\"b\n\x18\x43reateApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x14\n\x07\x65nabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\n\n\x08_enabled\"~\n\x19\x43reateApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\x12\x12\n\napp_secret\x18\x02 \x01(\t\x12\x15\n\rclient_secret\x18\x03 \x01(\t\"\'\n\x15GetApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"P\n\x16GetApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\"@\n\x17ListApplicationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x18ListApplicationsResponse\x12\x37\n\x0c\x61pplications\x18\x01 \x03(\x0b\x32!.carillon.registry.v1.Application\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x83\x01\n\x18UpdateApplicationRequest\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"S\n\x19UpdateApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\"*\n\x18\x44\x65leteApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"\x1b\n\x19\x44\x65leteApplicationResponse\"V\n\x19\x41uthenticateCallerRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\napp_secret\x18\x02 \x01(\t\x12\x15\n\rclient_secret\x18\x03 \x01(\t\"M\n\x1a\x41uthenticateCallerResponse\x12/\n\x05roles\x18\x01 \x03(\x0e\x32 .carillon.registry.v1.CallerRole2\xcf\x05\n\x12\x41pplicationService\x12t\n\x11\x43reateApplication\x12..carillon.registry.v1.CreateApplicationRequest\x1a/.carillon.registry.v1.CreateApplicationResponse\x12k\n\x0eGetApplication\x12+.carillon.registry.v1.GetApplicationRequest\x1a,.carillon.registry.v1.GetApplicationResponse\x12q\n\x10ListApplications\x12-.carillon.registry.v1.ListApplicationsRequest\x1a..carillon.registry.v1.ListApplicationsResponse\x12t\n\x11UpdateApplication\x12..carillon.registry.v1.UpdateApplicationRequest\x1a/.carillon.registry.v1.UpdateApplicationResponse\x12t\n\x11\x44\x65leteApplication\x12..carillon.registry.v1.DeleteApplicationRequest\x1a/.carillon.registry.v1.DeleteApplicationResponse\x12w\n\x12\x41uthenticateCaller\x12/.carillon.registry.v1.AuthenticateCallerRequest\x1a\x30.carillon.registry.v1.AuthenticateCallerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.carillon/registry/v1/application_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a!carillon/registry/v1/access.proto\x1a&carillon/registry/v1/application.proto\x1a google/protobuf/field_mask.proto\"u\n\x18\x43reateApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x14\n\x07\x65nabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\told_style\x18\x04 \x01(\x08\x42\n\n\x08_enabled\"\xc5\x01\n\x19\x43reateApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\x12\x12\n\napp_secret\x18\x02 \x01(\t\x12\x15\n\rclient_secret\x18\x03 \x01(\t\x12-\n\x07\x61pi_key\x18\x04 \x01(\x0b\x32\x1c.carillon.registry.v1.ApiKey\x12\x16\n\x0e\x61pi_key_secret\x18\x05 \x01(\t\"\'\n\x15GetApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"P\n\x16GetApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\"@\n\x17ListApplicationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x18ListApplicationsResponse\x12\x37\n\x0c\x61pplications\x18\x01 \x03(\x0b\x32!.carillon.registry.v1.Application\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x83\x01\n\x18UpdateApplicationRequest\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"S\n\x19UpdateApplicationResponse\x12\x36\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32!.carillon.registry.v1.Application\"*\n\x18\x44\x65leteApplicationRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"\x1b\n\x19\x44\x65leteApplicationResponse2\xd6\x04\n\x12\x41pplicationService\x12t\n\x11\x43reateApplication\x12..carillon.registry.v1.CreateApplicationRequest\x1a/.carillon.registry.v1.CreateApplicationResponse\x12k\n\x0eGetApplication\x12+.carillon.registry.v1.GetApplicationRequest\x1a,.carillon.registry.v1.GetApplicationResponse\x12q\n\x10ListApplications\x12-.carillon.registry.v1.ListApplicationsRequest\x1a..carillon.registry.v1.ListApplicationsResponse\x12t\n\x11UpdateApplication\x12..carillon.registry.v1.UpdateApplicationRequest\x1a/.carillon.registry.v1.UpdateApplicationResponse\x12t\n\x11\x44\x65leteApplication\x12..carillon.registry.v1.DeleteApplicationRequest\x1a/.carillon.registry.v1.DeleteApplicationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.application_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEAPPLICATIONREQUEST']._serialized_start=146
-  _globals['_CREATEAPPLICATIONREQUEST']._serialized_end=244
-  _globals['_CREATEAPPLICATIONRESPONSE']._serialized_start=246
-  _globals['_CREATEAPPLICATIONRESPONSE']._serialized_end=372
-  _globals['_GETAPPLICATIONREQUEST']._serialized_start=374
-  _globals['_GETAPPLICATIONREQUEST']._serialized_end=413
-  _globals['_GETAPPLICATIONRESPONSE']._serialized_start=415
-  _globals['_GETAPPLICATIONRESPONSE']._serialized_end=495
-  _globals['_LISTAPPLICATIONSREQUEST']._serialized_start=497
-  _globals['_LISTAPPLICATIONSREQUEST']._serialized_end=561
-  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_start=563
-  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_end=671
-  _globals['_UPDATEAPPLICATIONREQUEST']._serialized_start=674
-  _globals['_UPDATEAPPLICATIONREQUEST']._serialized_end=805
-  _globals['_UPDATEAPPLICATIONRESPONSE']._serialized_start=807
-  _globals['_UPDATEAPPLICATIONRESPONSE']._serialized_end=890
-  _globals['_DELETEAPPLICATIONREQUEST']._serialized_start=892
-  _globals['_DELETEAPPLICATIONREQUEST']._serialized_end=934
-  _globals['_DELETEAPPLICATIONRESPONSE']._serialized_start=936
-  _globals['_DELETEAPPLICATIONRESPONSE']._serialized_end=963
-  _globals['_AUTHENTICATECALLERREQUEST']._serialized_start=965
-  _globals['_AUTHENTICATECALLERREQUEST']._serialized_end=1051
-  _globals['_AUTHENTICATECALLERRESPONSE']._serialized_start=1053
-  _globals['_AUTHENTICATECALLERRESPONSE']._serialized_end=1130
-  _globals['_APPLICATIONSERVICE']._serialized_start=1133
-  _globals['_APPLICATIONSERVICE']._serialized_end=1852
+  _globals['_CREATEAPPLICATIONREQUEST']._serialized_start=181
+  _globals['_CREATEAPPLICATIONREQUEST']._serialized_end=298
+  _globals['_CREATEAPPLICATIONRESPONSE']._serialized_start=301
+  _globals['_CREATEAPPLICATIONRESPONSE']._serialized_end=498
+  _globals['_GETAPPLICATIONREQUEST']._serialized_start=500
+  _globals['_GETAPPLICATIONREQUEST']._serialized_end=539
+  _globals['_GETAPPLICATIONRESPONSE']._serialized_start=541
+  _globals['_GETAPPLICATIONRESPONSE']._serialized_end=621
+  _globals['_LISTAPPLICATIONSREQUEST']._serialized_start=623
+  _globals['_LISTAPPLICATIONSREQUEST']._serialized_end=687
+  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_start=689
+  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_end=797
+  _globals['_UPDATEAPPLICATIONREQUEST']._serialized_start=800
+  _globals['_UPDATEAPPLICATIONREQUEST']._serialized_end=931
+  _globals['_UPDATEAPPLICATIONRESPONSE']._serialized_start=933
+  _globals['_UPDATEAPPLICATIONRESPONSE']._serialized_end=1016
+  _globals['_DELETEAPPLICATIONREQUEST']._serialized_start=1018
+  _globals['_DELETEAPPLICATIONREQUEST']._serialized_end=1060
+  _globals['_DELETEAPPLICATIONRESPONSE']._serialized_start=1062
+  _globals['_DELETEAPPLICATIONRESPONSE']._serialized_end=1089
+  _globals['_APPLICATIONSERVICE']._serialized_start=1092
+  _globals['_APPLICATIONSERVICE']._serialized_end=1690
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from carillon.registry.v1 import access_pb2 as _access_pb2
 from carillon.registry.v1 import application_pb2 as _application_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -27,22 +28,28 @@ class CreateApplicationRequest(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    OLD_STYLE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Optional. A GUID; issued when empty."""
     display_name: _builtins.str
     """Optional. At most 254 characters."""
     enabled: _builtins.bool
     """Optional. Default true."""
+    old_style: _builtins.bool
+    """Optional. Whether it begins as applications did before the clientSecret was
+    verified: verify_client_secret is then false.
+    """
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         display_name: _builtins.str = ...,
         enabled: _builtins.bool | None = ...,
+        old_style: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "app_id", b"app_id", "display_name", b"display_name", "enabled", b"enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "app_id", b"app_id", "display_name", b"display_name", "enabled", b"enabled", "old_style", b"old_style"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
@@ -57,22 +64,31 @@ class CreateApplicationResponse(_message.Message):
     APPLICATION_FIELD_NUMBER: _builtins.int
     APP_SECRET_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    API_KEY_SECRET_FIELD_NUMBER: _builtins.int
     app_secret: _builtins.str
     """The back end's secret, shown this once."""
     client_secret: _builtins.str
     """The apps' and browsers' secret, shown this once."""
+    api_key_secret: _builtins.str
     @_builtins.property
     def application(self) -> _application_pb2.Application: ...
+    @_builtins.property
+    def api_key(self) -> _access_pb2.ApiKey:
+        """An API key to begin with, and the key itself, shown this once."""
+
     def __init__(
         self,
         *,
         application: _application_pb2.Application | None = ...,
         app_secret: _builtins.str = ...,
         client_secret: _builtins.str = ...,
+        api_key: _access_pb2.ApiKey | None = ...,
+        api_key_secret: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["application", b"application"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "application", b"application"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_secret", b"app_secret", "application", b"application", "client_secret", b"client_secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "api_key_secret", b"api_key_secret", "app_secret", b"app_secret", "application", b"application", "client_secret", b"client_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,7 +194,9 @@ class UpdateApplicationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Required. Of `display_name` and `enabled`."""
+        """Required. Of `display_name`, `enabled`, `verify_client_secret` and
+        `clients_list_devices`.
+        """
 
     def __init__(
         self,
@@ -248,53 +266,3 @@ class DeleteApplicationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteApplicationResponse: _TypeAlias = DeleteApplicationResponse  # noqa: Y015
-
-@_typing.final
-class AuthenticateCallerRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    APP_ID_FIELD_NUMBER: _builtins.int
-    APP_SECRET_FIELD_NUMBER: _builtins.int
-    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
-    app_id: _builtins.str
-    """Required."""
-    app_secret: _builtins.str
-    """Optional. As the caller sent it; at most 1024 bytes."""
-    client_secret: _builtins.str
-    """Optional. As the caller sent it; at most 1024 bytes."""
-    def __init__(
-        self,
-        *,
-        app_id: _builtins.str = ...,
-        app_secret: _builtins.str = ...,
-        client_secret: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "app_secret", b"app_secret", "client_secret", b"client_secret"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AuthenticateCallerRequest: _TypeAlias = AuthenticateCallerRequest  # noqa: Y015
-
-@_typing.final
-class AuthenticateCallerResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ROLES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_application_pb2.CallerRole.ValueType]:
-        """At least one."""
-
-    def __init__(
-        self,
-        *,
-        roles: _abc.Iterable[_application_pb2.CallerRole.ValueType] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["roles", b"roles"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AuthenticateCallerResponse: _TypeAlias = AuthenticateCallerResponse  # noqa: Y015

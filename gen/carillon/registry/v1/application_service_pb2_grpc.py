@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ApplicationServiceStub:
-    """Creates applications and judges the secrets of their callers.
+    """Creates, reads, changes and deletes applications.
     """
 
     def __init__(self, channel):
@@ -60,20 +60,15 @@ class ApplicationServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.FromString,
                 _registered_method=True)
-        self.AuthenticateCaller = channel.unary_unary(
-                '/carillon.registry.v1.ApplicationService/AuthenticateCaller',
-                request_serializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerRequest.SerializeToString,
-                response_deserializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerResponse.FromString,
-                _registered_method=True)
 
 
 class ApplicationServiceServicer:
-    """Creates applications and judges the secrets of their callers.
+    """Creates, reads, changes and deletes applications.
     """
 
     def CreateApplication(self, request, context):
-        """Creates an application with fresh secrets and a VAPID key pair. Repeating it
-        with the same app_id is refused.
+        """Creates an application with fresh secrets, an API key of the role MANAGER and
+        a VAPID key pair. Repeating it with the same app_id is refused.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID
@@ -125,19 +120,6 @@ class ApplicationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def AuthenticateCaller(self, request, context):
-        """Judges each credential given on its own, in constant time, and answers the
-        roles of those that are valid. A caller may remember the answer for seconds.
-
-        Errors:
-        NOT_FOUND           APPLICATION_NOT_FOUND
-        FAILED_PRECONDITION APPLICATION_DISABLED
-        UNAUTHENTICATED     CREDENTIALS_INVALID (none was valid)
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_ApplicationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,11 +148,6 @@ def add_ApplicationServiceServicer_to_server(servicer, server):
                     request_deserializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.SerializeToString,
             ),
-            'AuthenticateCaller': grpc.unary_unary_rpc_method_handler(
-                    servicer.AuthenticateCaller,
-                    request_deserializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerRequest.FromString,
-                    response_serializer=carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerResponse.SerializeToString,
-            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'carillon.registry.v1.ApplicationService', rpc_method_handlers)
@@ -180,7 +157,7 @@ def add_ApplicationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApplicationService:
-    """Creates applications and judges the secrets of their callers.
+    """Creates, reads, changes and deletes applications.
     """
 
     @staticmethod
@@ -308,33 +285,6 @@ class ApplicationService:
             '/carillon.registry.v1.ApplicationService/DeleteApplication',
             carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationRequest.SerializeToString,
             carillon_dot_registry_dot_v1_dot_application__service__pb2.DeleteApplicationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def AuthenticateCaller(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/carillon.registry.v1.ApplicationService/AuthenticateCaller',
-            carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerRequest.SerializeToString,
-            carillon_dot_registry_dot_v1_dot_application__service__pb2.AuthenticateCallerResponse.FromString,
             options,
             channel_credentials,
             insecure,

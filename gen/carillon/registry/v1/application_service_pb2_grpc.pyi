@@ -27,15 +27,15 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ApplicationServiceStub:
-    """Creates applications and judges the secrets of their callers."""
+    """Creates, reads, changes and deletes applications."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ApplicationServiceAsyncStub: ...
     CreateApplication: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.CreateApplicationRequest, _application_service_pb2.CreateApplicationResponse]
-    """Creates an application with fresh secrets and a VAPID key pair. Repeating it
-    with the same app_id is refused.
+    """Creates an application with fresh secrets, an API key of the role MANAGER and
+    a VAPID key pair. Repeating it with the same app_id is refused.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -67,24 +67,15 @@ class ApplicationServiceStub:
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND
     """
-    AuthenticateCaller: _grpc.UnaryUnaryMultiCallable[_application_service_pb2.AuthenticateCallerRequest, _application_service_pb2.AuthenticateCallerResponse]
-    """Judges each credential given on its own, in constant time, and answers the
-    roles of those that are valid. A caller may remember the answer for seconds.
-
-    Errors:
-      NOT_FOUND           APPLICATION_NOT_FOUND
-      FAILED_PRECONDITION APPLICATION_DISABLED
-      UNAUTHENTICATED     CREDENTIALS_INVALID (none was valid)
-    """
 
 @_typing.type_check_only
 class ApplicationServiceAsyncStub(ApplicationServiceStub):
-    """Creates applications and judges the secrets of their callers."""
+    """Creates, reads, changes and deletes applications."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.CreateApplicationRequest, _application_service_pb2.CreateApplicationResponse]  # type: ignore[assignment]
-    """Creates an application with fresh secrets and a VAPID key pair. Repeating it
-    with the same app_id is refused.
+    """Creates an application with fresh secrets, an API key of the role MANAGER and
+    a VAPID key pair. Repeating it with the same app_id is refused.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -116,18 +107,9 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND
     """
-    AuthenticateCaller: _aio.UnaryUnaryMultiCallable[_application_service_pb2.AuthenticateCallerRequest, _application_service_pb2.AuthenticateCallerResponse]  # type: ignore[assignment]
-    """Judges each credential given on its own, in constant time, and answers the
-    roles of those that are valid. A caller may remember the answer for seconds.
-
-    Errors:
-      NOT_FOUND           APPLICATION_NOT_FOUND
-      FAILED_PRECONDITION APPLICATION_DISABLED
-      UNAUTHENTICATED     CREDENTIALS_INVALID (none was valid)
-    """
 
 class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Creates applications and judges the secrets of their callers."""
+    """Creates, reads, changes and deletes applications."""
 
     @_abc_1.abstractmethod
     def CreateApplication(
@@ -135,8 +117,8 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_service_pb2.CreateApplicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_service_pb2.CreateApplicationResponse, _abc.Awaitable[_application_service_pb2.CreateApplicationResponse]]:
-        """Creates an application with fresh secrets and a VAPID key pair. Repeating it
-        with the same app_id is refused.
+        """Creates an application with fresh secrets, an API key of the role MANAGER and
+        a VAPID key pair. Repeating it with the same app_id is refused.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID
@@ -191,21 +173,6 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           NOT_FOUND APPLICATION_NOT_FOUND
-        """
-
-    @_abc_1.abstractmethod
-    def AuthenticateCaller(
-        self,
-        request: _application_service_pb2.AuthenticateCallerRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_application_service_pb2.AuthenticateCallerResponse, _abc.Awaitable[_application_service_pb2.AuthenticateCallerResponse]]:
-        """Judges each credential given on its own, in constant time, and answers the
-        roles of those that are valid. A caller may remember the answer for seconds.
-
-        Errors:
-          NOT_FOUND           APPLICATION_NOT_FOUND
-          FAILED_PRECONDITION APPLICATION_DISABLED
-          UNAUTHENTICATED     CREDENTIALS_INVALID (none was valid)
         """
 
 def add_ApplicationServiceServicer_to_server(servicer: ApplicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,10 +29,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No application has this id. Metadata: app_id."""
     ERROR_REASON_APPLICATION_EXISTS: _ErrorReason.ValueType  # 3
     """The id is taken. Metadata: app_id."""
-    ERROR_REASON_APPLICATION_DISABLED: _ErrorReason.ValueType  # 4
-    """The application is switched off. Metadata: app_id."""
-    ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 5
-    """No credential given was a valid one of the application."""
     ERROR_REASON_DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 6
     """No reachable device has this id. Metadata: device_id."""
     ERROR_REASON_GATEWAY_NOT_CONFIGURED: _ErrorReason.ValueType  # 7
@@ -41,6 +37,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The page token is not of this query, or is no page token."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 9
     """The database is away; nothing was done. Repeat after a moment."""
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 10
+    """The application has no API key of this id. Metadata: key_id."""
+    ERROR_REASON_API_KEYS_EXHAUSTED: _ErrorReason.ValueType  # 11
+    """The application has as many API keys as it may have. Metadata: limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why registry refused. Sent as google.rpc.ErrorInfo with the domain
@@ -54,10 +54,6 @@ ERROR_REASON_APPLICATION_NOT_FOUND: ErrorReason.ValueType  # 2
 """No application has this id. Metadata: app_id."""
 ERROR_REASON_APPLICATION_EXISTS: ErrorReason.ValueType  # 3
 """The id is taken. Metadata: app_id."""
-ERROR_REASON_APPLICATION_DISABLED: ErrorReason.ValueType  # 4
-"""The application is switched off. Metadata: app_id."""
-ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 5
-"""No credential given was a valid one of the application."""
 ERROR_REASON_DEVICE_NOT_FOUND: ErrorReason.ValueType  # 6
 """No reachable device has this id. Metadata: device_id."""
 ERROR_REASON_GATEWAY_NOT_CONFIGURED: ErrorReason.ValueType  # 7
@@ -66,4 +62,8 @@ ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 8
 """The page token is not of this query, or is no page token."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 9
 """The database is away; nothing was done. Repeat after a moment."""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 10
+"""The application has no API key of this id. Metadata: key_id."""
+ERROR_REASON_API_KEYS_EXHAUSTED: ErrorReason.ValueType  # 11
+"""The application has as many API keys as it may have. Metadata: limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,18 +1,13 @@
-"""Applications and what their callers show."""
+"""Applications."""
 
 from uuid import UUID, uuid4
 
 from carillon.registry.v1 import application_pb2, application_service_pb2
 from services.registry.api.wire import checks
-from services.registry.domain.application import Application, ApplicationUpdate, SecretKind
+from services.registry.domain.application import Application, ApplicationUpdate
 
 MAX_DISPLAY_NAME = 254
-MAX_SHOWN_BYTES = 1024
-
-ROLES = {
-    SecretKind.APP: application_pb2.CALLER_ROLE_BACK_END,
-    SecretKind.CLIENT: application_pb2.CALLER_ROLE_CLIENT,
-}
+CHANGEABLE = ("display_name", "enabled", "verify_client_secret", "clients_list_devices")
 
 
 def parse_app_id(value: str) -> UUID:
@@ -32,27 +27,18 @@ def parse_update(
 ) -> tuple[UUID, ApplicationUpdate]:
     wanted = request.application
     app_id = checks.guid("application.app_id", wanted.app_id)
-    named = checks.mask("update_mask", request.update_mask.paths, ("display_name", "enabled"))
+    named = checks.mask("update_mask", request.update_mask.paths, CHANGEABLE)
     display_name = parse_display_name("application.display_name", wanted.display_name)
     return app_id, ApplicationUpdate(
         display_name=display_name if "display_name" in named else None,
         enabled=wanted.enabled if "enabled" in named else None,
+        verify_client_secret=(
+            wanted.verify_client_secret if "verify_client_secret" in named else None
+        ),
+        clients_list_devices=(
+            wanted.clients_list_devices if "clients_list_devices" in named else None
+        ),
     )
-
-
-def parse_shown(
-    request: application_service_pb2.AuthenticateCallerRequest,
-) -> dict[SecretKind, str]:
-    """The credentials that were given at all."""
-    given = {
-        SecretKind.APP: ("app_secret", request.app_secret),
-        SecretKind.CLIENT: ("client_secret", request.client_secret),
-    }
-    return {
-        kind: checks.text_in_bytes(field, secret, 0, MAX_SHOWN_BYTES)
-        for kind, (field, secret) in given.items()
-        if secret
-    }
 
 
 def show(application: Application) -> application_pb2.Application:
@@ -62,4 +48,7 @@ def show(application: Application) -> application_pb2.Application:
         enabled=application.enabled,
         create_time=checks.timestamp(application.create_time),
         update_time=checks.timestamp(application.update_time),
+        old_style=application.old_style,
+        verify_client_secret=application.verify_client_secret,
+        clients_list_devices=application.clients_list_devices,
     )

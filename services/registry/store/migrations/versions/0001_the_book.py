@@ -16,7 +16,11 @@ STATEMENTS = (
         create_time timestamptz NOT NULL,
         update_time timestamptz NOT NULL,
         delete_time timestamptz,
-        swept_time timestamptz
+        swept_time timestamptz,
+        old_style boolean NOT NULL,
+        verify_client_secret boolean NOT NULL,
+        clients_list_devices boolean NOT NULL,
+        access_version bigint NOT NULL DEFAULT 1
     )
     """,
     """
@@ -31,6 +35,17 @@ STATEMENTS = (
         create_time timestamptz NOT NULL,
         expire_time timestamptz,
         PRIMARY KEY (app_id, kind, digest)
+    )
+    """,
+    """
+    CREATE TABLE api_keys (
+        app_id uuid NOT NULL REFERENCES applications,
+        key_id text NOT NULL,
+        display_name text NOT NULL CHECK (char_length(display_name) <= 254),
+        role smallint NOT NULL CHECK (role BETWEEN 1 AND 3),
+        digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+        create_time timestamptz NOT NULL,
+        PRIMARY KEY (app_id, key_id)
     )
     """,
     """
