@@ -57,7 +57,7 @@ class Prepared:
     """A message and how it looks on each platform, rendered once for all its parcels."""
 
     message: Message
-    rendered: dict[Platform, Rendered | Refused] = field(default_factory=dict)
+    rendered: dict[tuple[str, Platform], Rendered | Refused] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ class Delivery:
         return complete
 
     async def _send_all(self) -> bool:
-        done = await self._recorded()
+        spared = self._prepared.message.content.spared_uids
+        done = await self._recorded() | set(spared)
         if self._prepared.message.status is Status.CANCELLED:
             self._close(self._parcel.uids or (), done, Outcome.CANCELLED)
             return True
@@ -165,7 +166,7 @@ class Delivery:
 
     async def _start(self, sends: set[asyncio.Task[None]], recipient: Recipient) -> None:
         platform = recipient.platform
-        gateway = await self._desk.gateways.get(self._parcel.app_id, platform)
+        gateway = await self._desk.gateways.get(self._parcel.app_id, platform, recipient.address)
         if gateway is None:
             self._note(recipient.uid, platform, Outcome.FAILED, NOT_CONFIGURED)
             return
@@ -205,10 +206,11 @@ class Delivery:
         self._settle(recipient, verdict)
 
     def _render(self, gateway: Gateway, platform: Platform) -> Rendered | Refused:
-        rendered = self._prepared.rendered.get(platform)
+        way = (gateway.name, platform)
+        rendered = self._prepared.rendered.get(way)
         if rendered is None:
             rendered = gateway.render(self._prepared.message, platform)
-            self._prepared.rendered[platform] = rendered
+            self._prepared.rendered[way] = rendered
         return rendered
 
     def _is_too_late(self, platform: Platform) -> bool:

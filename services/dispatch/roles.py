@@ -14,6 +14,7 @@ from services.dispatch.api.channel_service import ChannelServicer
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.delivery import Desk
+from services.dispatch.dismisser import Dismisser
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
@@ -131,4 +132,8 @@ async def open_reporter(premises: Premises) -> None:
     reporter = Reporter(premises.db, premises.registry)
     premises.listen(store.OUTBOX, reporter.bell.ring)
     premises.house.keep_running("reporter", reporter.run())
+    dismisser = Dismisser(
+        premises.db, premises.registry, now, ring_parcels=premises.ringer(store.PARCELS)
+    )
+    premises.house.keep_running("dismisser", dismisser.run())
     premises.house.keep_running("follower", Follower(premises.db, premises.registry).run())

@@ -99,4 +99,5 @@ contents = some.builds(
     chrome_app=apps,
     channel=some.none(),
     dismisses=some.just(""),
+    spared_uids=some.just(()),
 )

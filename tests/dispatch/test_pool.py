@@ -11,9 +11,12 @@ from services.dispatch.domain.credentials import (
     ApnsCredential,
     Credential,
     GatewayKind,
+    WebPushCredential,
 )
 from services.dispatch.domain.messages import Platform
+from services.dispatch.gateways.apns import Apns
 from services.dispatch.gateways.pool import FRESH_SECONDS, GatewayPool, GatewayUrls
+from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Identity, Request
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
@@ -88,6 +91,19 @@ async def test_safari_has_a_credential_of_its_own() -> None:
 
     assert dict(request.headers)["apns-topic"] == "web.com.acme"
     assert request.url.startswith("https://apple.example/")
+
+
+WEB = WebPushCredential(1, b"\x01" * 32)
+
+
+@pytest.mark.parametrize("browser", ["web_chrome", "web_firefox"])
+async def test_safari_as_it_is_now_speaks_web_push_for_any_browsers_sake(browser: str) -> None:
+    pool = open_pool(Book(web_safari=CERTIFICATE, **{browser: WEB}))
+    old = await pool.get(APP, Platform.WEB_SAFARI, "ab" * 32)
+    new = await pool.get(APP, Platform.WEB_SAFARI, '{"endpoint": "https://web.push.apple.com/x"}')
+
+    assert isinstance(old, Apns)
+    assert isinstance(new, WebPush)
 
 
 async def test_connections_are_shared_by_those_who_show_the_same() -> None:

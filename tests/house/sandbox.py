@@ -8,7 +8,14 @@ import httpx
 
 from tests.house.waiting import until
 
-GATEWAYS = {"A": "apns", "G": "fcm", "WEB_CHROME": "webpush", "WEB_FIREFOX": "webpush"}
+GATEWAYS = {
+    "A": "apns",
+    "G": "fcm",
+    "WEB_CHROME": "webpush",
+    "WEB_FIREFOX": "webpush",
+    "WEB_SAFARI": "apns",
+    "APPEXT_CHROME": "fcm",
+}
 WAIT_SECONDS = 10
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.house.app import App
+from tests.house.app import App, Device
 from tests.house.marks import HOUSE
 from tests.house.sandbox import Sandbox
 
@@ -221,6 +221,47 @@ async def test_no_text_of_a_silent_message_and_nothing_in_a_browser(
     assert (await app.outcomes(message))[browser.device_id] == ("FAILED", "NothingToShow")
 
 
+SAFARI = {"title": "ACME", "urlArgs": ["17"], "action": "Pay", "iconUrl": "/i.png"}
+
+
+async def test_an_old_safari_gets_a_web_sites_push(app: App, sandbox: Sandbox) -> None:
+    device = await app.register("WEB_SAFARI")
+    await app.send(ALERT, settings={"safariWeb": SAFARI})
+    arrival = await sandbox.arrived(device.token)
+
+    assert arrival["status"] == 200
+    assert arrival["headers"]["apns-topic"].startswith("web.")
+    assert arrival["payload"] == {
+        "aps": {
+            "alert": {"title": "ACME", "body": ALERT, "action": "Pay"},
+            "url-args": ["17"],
+        }
+    }
+
+
+async def test_a_new_safari_gets_what_other_browsers_get(app: App, sandbox: Sandbox) -> None:
+    token = await sandbox.fresh("WEB_CHROME")
+    device = Device("safari", "WEB_SAFARI", token)
+    await app.vouch(device)
+    message = await app.send(ALERT, settings={"safariWeb": SAFARI})
+    payload = (await sandbox.arrived(token))["payload"]
+
+    assert json.loads(payload.pop("payload")) == {"nid": message}
+    assert payload == {"title": "ACME", "alert": ALERT, "iconUrl": "/i.png"}
+
+
+async def test_a_chrome_app_gets_data_of_strings(app: App, sandbox: Sandbox) -> None:
+    device = await app.register("APPEXT_CHROME")
+    options = {"title": "ACME", "iconUrl": "/i.png", "payload": {"a": 1}, "collapseKey": "k"}
+    message = await app.send(ALERT, settings={"chromeAppExt": options})
+    payload = (await sandbox.arrived(device.token))["payload"]
+    data = payload["data"]
+
+    assert json.loads(data.pop("payload")) == {"a": 1, "nid": message}
+    assert data == {"alert": ALERT, "title": "ACME", "iconUrl": "/i.png"}
+    assert payload["android"]["collapseKey"] == "k"
+
+
 async def test_a_channel_with_its_group_on_android(app: App, sandbox: Sandbox) -> None:
     await app.ask("POST", "/channelGroups", {"groupId": "money", "groupName": "Money"})
     channel = {"channelId": "alerts", "channelName": "Alerts", "groupId": "money"}
@@ -232,6 +273,35 @@ async def test_a_channel_with_its_group_on_android(app: App, sandbox: Sandbox) -
 
     assert written["channelName"] == "Alerts"
     assert json.loads(written["groupJson"]) == {"groupId": "money", "groupName": "Money"}
+
+
+async def test_what_is_opened_on_one_phone_goes_from_the_users_others(
+    app: App, sandbox: Sandbox
+) -> None:
+    opened = await app.register("G", user_id="ada")
+    others = [await app.register(platform, user_id="ada") for platform in ("G", "A")]
+    stranger = await app.register("G", user_id="bob")
+    message = await app.send("Paid", settings={"gcm": {"sync": True}})
+    await app.ended(message)
+    body = {"deviceId": opened.device_id, "status": "OPEN"}
+    for _ in range(2):
+        answer = await app.ask("PUT", f"/messages/{message}", body, as_client=True)
+        assert answer.is_success, answer.text
+    _, dismissal = await sandbox.arrived_times(others[0].token, 2)
+    after = await app.send("Next", target={"deviceIds": [opened.device_id, stranger.device_id]})
+    await app.ended(after)
+
+    assert dismissal["payload"]["data"] == {
+        "action": "com.ibm.mobilefirstplatform.clientsdk.android.push.DISMISS_NOTIFICATION",
+        "nid": message,
+    }
+    assert dismissal["payload"]["android"]["priority"] == "NORMAL"
+    assert len(await sandbox.arrivals(others[1].token)) == 1
+    for device in (opened, stranger):
+        texts = [each["payload"]["data"]["alert"] for each in await sandbox.arrivals(device.token)]
+        assert texts == ["Paid", "Next"]
+    listed = (await app.read("/messages"))["messages"]
+    assert {each["alert"] for each in listed} == {"Paid", "Next"}
 
 
 async def test_the_owner_reads_back_what_was_submitted(app: App) -> None:

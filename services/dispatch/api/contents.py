@@ -40,7 +40,7 @@ MAX_URL = 2048
 MAX_BLINK_MS = 3_600_000
 MAX_COUNT = 2**31 - 1
 # Known only inside: what a channel stood for, and what a message takes off a phone.
-INTERNAL = frozenset({"channel", "dismisses"})
+INTERNAL = frozenset({"channel", "dismisses", "spared_uids"})
 APPLE_PRIORITIES = (1, 5, 10)
 COLLAPSE_ID = re.compile(r"[\x20-\x7e]{1,64}")
 TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")

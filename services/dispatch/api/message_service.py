@@ -216,7 +216,7 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     async def _find(self, connection: AsyncConnection, app_id: str, message_id: str) -> Message:
         parsed = wire.parse_message_id(message_id)
         message = await messages.get(connection, wire.parse_app_id(app_id), parsed)
-        if message is None:
+        if message is None or message.content.is_internal:
             raise MessageNotFound(message_id)
         return message
 

@@ -185,11 +185,17 @@ class Content:
     chrome_app: ChromeAppOptions = ChromeAppOptions()
     # Android's, as it stood when the message was accepted.
     channel: Channel | None = None
-    # The id of a message to take off Android phones; this one then shows nothing itself.
+    # The id of a message to take off Android phones, but for those on which it was opened.
     dismisses: str = ""
+    spared_uids: tuple[int, ...] = ()
 
     @property
     def may_be_silent(self) -> bool:
         """Whether a platform asks for silence: only then may the alert be empty."""
         asked = (self.apple.presentation, self.android.presentation)
         return Presentation.SILENT in asked
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is ours and no caller's."""
+        return bool(self.dismisses)

@@ -70,3 +70,16 @@ class OutcomeCount:
     outcome: Outcome
     reason: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A synced message that was opened on a device."""
+
+    app_id: UUID
+    message_id: str
+    uid: int
+
+    @property
+    def message(self) -> tuple[UUID, str]:
+        return self.app_id, self.message_id

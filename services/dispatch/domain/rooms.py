@@ -89,6 +89,12 @@ class EndingsFeed(Protocol):
     async def endings(self, position: str) -> Endings: ...
 
 
+class Identities(Protocol):
+    """Registry, as whoever has only uids needs it."""
+
+    async def identify_uids(self, app_id: UUID, uids: Sequence[int]) -> list[Identity]: ...
+
+
 class Directory(Protocol):
     """Registry and targeting, as the api needs them."""
 

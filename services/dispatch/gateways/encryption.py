@@ -15,6 +15,8 @@ AUTH_BYTES = 16
 SALT_BYTES = 16
 RECORD_BYTES = 4096
 LAST_RECORD = b"\x02"
+# What a body of 4096 bytes holds beside header and tag: text, delimiter and padding.
+MAX_RECORD_TEXT = 3994
 
 
 class SubscriptionInvalid(ValueError):
@@ -46,10 +48,14 @@ def encrypt(
     plaintext: bytes,
     keys: Keys,
     *,
+    block: int = 1,
     ephemeral: ec.EllipticCurvePrivateKey | None = None,
     salt: bytes | None = None,
 ) -> bytes:
     """The body of the push. Key pair and salt are fresh for each unless a test gives them.
+
+    The text is padded to a multiple of `block`, as far as a record has room: an observer learns
+    its length only roughly.
 
     Raises:
         SubscriptionInvalid: if the public key is no point of the curve or the secret is not 16
@@ -73,7 +79,11 @@ def encrypt(
     key = _derive(seed, shared, b"Content-Encoding: aes128gcm\x00", 16)
     nonce = _derive(seed, shared, b"Content-Encoding: nonce\x00", 12)
     header = seed + RECORD_BYTES.to_bytes(4, "big") + bytes([len(point)]) + point
-    return header + AESGCM(key).encrypt(nonce, plaintext + LAST_RECORD, None)
+    return header + AESGCM(key).encrypt(nonce, _pad(plaintext + LAST_RECORD, block), None)
+
+
+def _pad(record: bytes, block: int) -> bytes:
+    return record + bytes(min(-len(record) % block, max(MAX_RECORD_TEXT - len(record), 0)))
 
 
 def _derive(salt: bytes, secret: bytes, context: bytes, length: int) -> bytes:

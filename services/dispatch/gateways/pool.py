@@ -96,15 +96,22 @@ class GatewayPool:
         self._apns_tokens: OrderedDict[tuple[str, str, str], ProviderToken] = OrderedDict()
         self._readings: dict[tuple[UUID, GatewayKind], asyncio.Task[_Entry]] = {}
 
-    async def get(self, app_id: UUID, platform: Platform) -> Gateway | None:
+    async def get(self, app_id: UUID, platform: Platform, address: str = "") -> Gateway | None:
         """The gateway of a platform; None if the application has not configured it.
+
+        Safari's has two kinds of addresses: Apple's tokens for web sites, and subscriptions, which
+        are JSON. The latter take Web Push, for which any browser's configuration speaks.
 
         Raises:
             RoomUnavailable: if registry does not answer.
         """
+        if platform is Platform.WEB_SAFARI and address.startswith("{"):
+            chrome = await self._get(app_id, GatewayKind.WEB_CHROME)
+            return chrome or await self._get(app_id, GatewayKind.WEB_FIREFOX)
         kind = KIND_OF_PLATFORM.get(platform)
-        if kind is None:
-            return None
+        return None if kind is None else await self._get(app_id, kind)
+
+    async def _get(self, app_id: UUID, kind: GatewayKind) -> Gateway | None:
         entry = self._entries.get((app_id, kind))
         if entry is None or self._monotonic() - entry.read_time > FRESH_SECONDS:
             entry = await self._read_once(app_id, kind, entry)

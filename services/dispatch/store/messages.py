@@ -73,7 +73,7 @@ async def newest(
 ) -> tuple[list[Message], int | None]:
     """Messages newest first, and the position after which more may stand."""
     query = sa.select(*COLUMNS, messages.c.number).where(
-        messages.c.app_id == app_id, messages.c.status != Status.CANCELLED
+        messages.c.app_id == app_id, messages.c.status != Status.CANCELLED, ~messages.c.is_internal
     )
     if before is not None:
         query = query.where(messages.c.number < before)
@@ -88,7 +88,11 @@ async def count(tx: AsyncConnection, app_id: UUID) -> int:
     """How many there are; counting stops at 100000."""
     some = (
         sa.select(messages.c.number)
-        .where(messages.c.app_id == app_id, messages.c.status != Status.CANCELLED)
+        .where(
+            messages.c.app_id == app_id,
+            messages.c.status != Status.CANCELLED,
+            ~messages.c.is_internal,
+        )
         .limit(COUNT_LIMIT)
         .subquery()
     )
@@ -181,6 +185,8 @@ def _to_row(message: Message) -> dict[str, Any]:
         "message_id": message.message_id,
         "content": _write_said(message.content),
         "target": msgspec.to_builtins(message.target),
+        "is_synced": message.content.android.sync,
+        "is_internal": message.content.is_internal,
         "annotation": message.annotation,
         "trace_parent": message.trace_parent,
         "status": message.status,
@@ -203,7 +209,7 @@ def _to_parcel(message: Message) -> dict[str, Any]:
         "app_id": message.app_id,
         "message_id": message.message_id,
         "lane": Lane.EXPRESS,
-        "platform": Platform.MIXED,
+        "platform": Platform.ANDROID if message.content.dismisses else Platform.MIXED,
         "after_uid": 0,
         "through_uid": WHOLE_AXIS,
         "attempt": 0,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Receipt
-from services.dispatch.store.tables import is_any, messages, receipts
+from services.dispatch.store.tables import dismissals, is_any, messages, receipts
 
 
 async def record(
@@ -49,6 +49,7 @@ async def record(
     insert = pg.insert(receipts).from_select(
         ["app_id", "message_id", "uid", "platform", "outcome", "update_time"], known
     )
+    insert = insert.add_cte(_note_openings(report))
     furthest = sa.func.greatest(receipts.c.outcome, insert.excluded.outcome)
     noted = await tx.execute(
         insert.on_conflict_do_update(
@@ -63,6 +64,26 @@ async def record(
         ).returning(receipts.c.app_id, receipts.c.message_id, receipts.c.uid, receipts.c.outcome)
     )
     return {(row.app_id, row.message_id, row.uid): Outcome(row.outcome) for row in noted}
+
+
+def _note_openings(report: sa.TableValuedAlias) -> sa.CTE:
+    """Put synced messages that are opened for the first time where the dismisser finds them."""
+    was_open = sa.exists().where(
+        receipts.c.app_id == report.c.app_id,
+        receipts.c.message_id == report.c.message_id,
+        receipts.c.uid == report.c.uid,
+        receipts.c.outcome == Outcome.OPEN,
+    )
+    opened = (
+        sa.select(report.c.app_id, report.c.message_id, report.c.uid)
+        .join(
+            messages,
+            (messages.c.app_id == report.c.app_id) & (messages.c.message_id == report.c.message_id),
+        )
+        .where(messages.c.is_synced, report.c.outcome == Outcome.OPEN, ~was_open)
+    )
+    noted = pg.insert(dismissals).from_select(["app_id", "message_id", "uid"], opened)
+    return noted.on_conflict_do_nothing().cte("noted")
 
 
 async def find(

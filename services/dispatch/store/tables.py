@@ -23,6 +23,8 @@ messages = sa.Table(
     sa.Column("number", sa.BigInteger, sa.Identity(always=True)),
     sa.Column("content", pg.JSONB, nullable=False),
     sa.Column("target", pg.JSONB, nullable=False),
+    sa.Column("is_synced", sa.Boolean, nullable=False),
+    sa.Column("is_internal", sa.Boolean, nullable=False),
     sa.Column("annotation", sa.Text, nullable=False),
     sa.Column("trace_parent", sa.Text, nullable=False),
     sa.Column("status", sa.SmallInteger, nullable=False),
@@ -86,6 +88,14 @@ receipts = sa.Table(
     sa.Column("platform", sa.SmallInteger, nullable=False),
     sa.Column("outcome", sa.SmallInteger, nullable=False),
     sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+dismissals = sa.Table(
+    "dismissals",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("uid", sa.BigInteger, primary_key=True),
 )
 
 dead_addresses = sa.Table(

@@ -18,6 +18,10 @@ STATEMENTS = (
         number bigint GENERATED ALWAYS AS IDENTITY,
         content jsonb NOT NULL,
         target jsonb NOT NULL,
+        -- Once opened on one of a user's phones, it goes from the others.
+        is_synced boolean NOT NULL DEFAULT false,
+        -- One of ours, such as what makes it go: shown in no list.
+        is_internal boolean NOT NULL DEFAULT false,
         annotation text NOT NULL,
         trace_parent text NOT NULL,
         status smallint NOT NULL CHECK (status BETWEEN 1 AND 8),
@@ -26,7 +30,7 @@ STATEMENTS = (
         PRIMARY KEY (app_id, message_id)
     ) WITH (fillfactor = 90)
     """,
-    "CREATE INDEX messages_newest ON messages (app_id, number DESC)",
+    "CREATE INDEX messages_newest ON messages (app_id, number DESC) WHERE NOT is_internal",
     # What is under way: few rows, asked for by the planner whenever a parcel ends.
     "CREATE INDEX messages_dispatching ON messages (app_id, message_id) WHERE status = 3",
     """
@@ -93,6 +97,15 @@ STATEMENTS = (
         update_time timestamptz NOT NULL,
         PRIMARY KEY (app_id, message_id, uid)
     ) WITH (fillfactor = 80)
+    """,
+    # Synced messages opened on a phone, until the user's other phones are told.
+    """
+    CREATE TABLE dismissals (
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        uid bigint NOT NULL,
+        PRIMARY KEY (app_id, message_id, uid)
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
     """,
     """
     CREATE TABLE dead_addresses (
