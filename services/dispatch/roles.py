@@ -7,10 +7,15 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from carillon.dispatch.v1 import channel_service_pb2_grpc, message_service_pb2_grpc
+from carillon.dispatch.v1 import (
+    channel_service_pb2_grpc,
+    credential_service_pb2_grpc,
+    message_service_pb2_grpc,
+)
 from services.dispatch import store
 from services.dispatch.acceptance import Acceptance
 from services.dispatch.api.channel_service import ChannelServicer
+from services.dispatch.api.credential_service import CredentialServicer
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.delivery import Desk
@@ -19,12 +24,14 @@ from services.dispatch.domain.parcels import Lane
 from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.gateways.pool import GatewayPool
+from services.dispatch.gateways.trials import try_credential
 from services.dispatch.planner import Planner
 from services.dispatch.receiving import Receiving
 from services.dispatch.recorder import Recorder
 from services.dispatch.reporter import Reporter
 from services.dispatch.sender import Sender
 from services.dispatch.settings import Settings
+from services.dispatch.wire import Wire
 from services.dispatch.wire.curl import CurlWire
 from services.dispatch.wire.egress import EgressGuard
 from services.kit.client import open_channel
@@ -32,7 +39,7 @@ from services.kit.database import Ringer, listen, open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
 
-SERVICES = [f"carillon.dispatch.v1.{name}Service" for name in ("Message", "Channel")]
+SERVICES = [f"carillon.dispatch.v1.{name}Service" for name in ("Message", "Channel", "Credential")]
 
 
 def now() -> datetime:
@@ -51,6 +58,14 @@ class Premises:
         targeting = open_channel(house, settings.targeting_address)
         self.registry = RegistryRoom(registry, settings.room_timeout)
         self.targeting = TargetingRoom(targeting, settings.room_timeout)
+
+    def open_wire(self) -> Wire:
+        """One for each role that asks gateways; closed with the house."""
+        settings = self.settings
+        ca_file = Path(settings.gateway_ca_file) if settings.gateway_ca_file else None
+        wire = CurlWire(EgressGuard.allowing(settings.egress_allow), ca_file)
+        self.house.push_async_callback(wire.close)
+        return wire
 
     def ringer(self, channel: str) -> Callable[[], None]:
         ringer = Ringer(self.db, channel)
@@ -83,6 +98,10 @@ async def open_api(premises: Premises) -> int:
     channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(
         ChannelServicer(premises.db, now), server
     )
+    wire, urls = premises.open_wire(), premises.settings.gateway_urls
+    credential_service_pb2_grpc.add_CredentialServiceServicer_to_server(
+        CredentialServicer(lambda credential: try_credential(credential, urls, wire, now)), server
+    )
     return await serve(premises.house, server, premises.settings.listen, SERVICES)
 
 
@@ -101,9 +120,7 @@ async def open_planner(premises: Premises) -> None:
 
 async def open_sender(premises: Premises) -> None:
     settings = premises.settings
-    ca_file = Path(settings.gateway_ca_file) if settings.gateway_ca_file else None
-    wire = CurlWire(EgressGuard.allowing(settings.egress_allow), ca_file)
-    premises.house.push_async_callback(wire.close)
+    wire = premises.open_wire()
     recorder = Recorder(
         premises.db,
         settings.sender_window,

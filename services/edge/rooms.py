@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from carillon.dispatch.v1 import channel_service_pb2_grpc as channel_rpc
+from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
 from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
 from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
@@ -23,6 +24,7 @@ class Rooms:
     applications: "application_rpc.ApplicationServiceAsyncStub"
     devices: "device_rpc.DeviceServiceAsyncStub"
     gateways: "gateway_rpc.GatewayServiceAsyncStub"
+    credentials: "credential_rpc.CredentialServiceAsyncStub"
     tags: "tag_rpc.TagServiceAsyncStub"
     subscriptions: "subscription_rpc.SubscriptionServiceAsyncStub"
     messages: "message_rpc.MessageServiceAsyncStub"
@@ -40,6 +42,7 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
         applications=application_rpc.ApplicationServiceStub(registry),
         devices=device_rpc.DeviceServiceStub(registry),
         gateways=gateway_rpc.GatewayServiceStub(registry),
+        credentials=credential_rpc.CredentialServiceStub(dispatch),
         tags=tag_rpc.TagServiceStub(targeting),
         subscriptions=subscription_rpc.SubscriptionServiceStub(targeting),
         messages=message_rpc.MessageServiceStub(dispatch),

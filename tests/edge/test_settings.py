@@ -98,7 +98,7 @@ async def test_an_apns_key_is_taken_whatever_its_file_is_called(
 
     assert put.status_code == 200
     expected = APNS | {"certificate": "x.p12", "isSandBox": (flag or "").lower() == "true"}
-    assert put.json() == read.json() == expected | {"state": "UNVERIFIED"}
+    assert put.json() == read.json() == expected | {"state": "VERIFIED"}
 
 
 async def test_the_names_of_the_successor_service_are_understood(world: World) -> None:
@@ -119,7 +119,7 @@ async def test_a_certificate_is_taken_whatever_its_file_is_called(world: World) 
         "certificate": "x.p12",
         "isSandBox": False,
         "validUntil": "2027-11-02T12:00:00.000Z",
-        "state": "UNVERIFIED",
+        "state": "VERIFIED",
     }
 
 
@@ -148,6 +148,24 @@ async def test_a_wrong_apns_form_is_named(
     assert f"'{field}'" in answer.json()["message"]
 
 
+async def test_what_the_gateway_refuses_is_refused_and_the_old_one_stays(world: World) -> None:
+    await put_apns(world, APNS)
+    answer = await put_apns(world, APNS | {"teamId": "WRONGTEAM0"})
+    left = await world.call("GET", "/settings/apnsConf")
+
+    assert answer.status_code == 400
+    assert "'certificate' was refused by the gateway" in answer.json()["message"]
+    assert left.json()["teamId"] == APNS["teamId"]
+
+
+async def test_without_an_answer_of_dispatch_it_is_kept_unverified(world: World) -> None:
+    world.dispatch.failures["VerifyCredential"] = RuntimeError("a bug of dispatch")
+
+    answer = await put_apns(world, APNS)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "UNVERIFIED")
+
+
 async def put_safari(world: World, files: dict[str, bytes], **changed: str | None) -> Any:
     form = {name: value for name, value in {**SAFARI, **changed}.items() if value is not None}
     sent = {name: (f"{name}.p12", content) for name, content in files.items()}
@@ -167,7 +185,7 @@ async def test_a_website_is_configured_with_icons_or_without(world: World) -> No
     assert read.json() == shown | {
         "certificate": "certificate.p12",
         "validUntil": "2027-11-02T12:00:00.000Z",
-        "state": "UNVERIFIED",
+        "state": "VERIFIED",
     }
     stored = world.registry.tenants[APP_ID].gateways[GatewayKind.GATEWAY_KIND_WEB_SAFARI]
     assert dict(stored.safari.icons) == icons
@@ -228,7 +246,7 @@ async def test_a_service_account_may_be_uploaded_as_a_file(world: World) -> None
     )
     stored = world.registry.tenants[APP_ID].gateways[GatewayKind.GATEWAY_KIND_FCM]
 
-    assert answer.json() == {"apiKey": "", "senderId": "123", "state": "UNVERIFIED"}
+    assert answer.json() == {"apiKey": "", "senderId": "123", "state": "VERIFIED"}
     assert stored.fcm.service_account == '{"type": "service_account"}'
 
 

@@ -131,7 +131,7 @@ class RegistryRoom:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
-        return _read_credential(answer)
+        return read_credential(answer.configuration, answer.vapid_private_key)
 
     async def report_dead(self, reports: Sequence[DeadAddress]) -> int:
         request = device_service_pb2.ReportAddressesRequest(
@@ -229,15 +229,16 @@ def _read_recipients(recipients: Sequence[recipient_pb2.Recipient]) -> tuple[Rec
     return tuple(Recipient(r.uid, platforms[r.platform], r.address) for r in recipients)
 
 
-def _read_credential(answer: gateway_service_pb2.GetGatewayCredentialResponse) -> Credential:
-    configuration = answer.configuration
+def read_credential(
+    configuration: gateway_pb2.GatewayConfiguration, vapid_private_key: bytes
+) -> Credential:
     match configuration.WhichOneof("settings"):
         case "apns" | "safari":
             return _read_apple_credential(configuration)
         case "fcm":
             return FcmCredential(configuration.version, configuration.fcm.service_account)
         case _:
-            return WebPushCredential(configuration.version, answer.vapid_private_key)
+            return WebPushCredential(configuration.version, vapid_private_key)
 
 
 def _read_apple_credential(

@@ -182,13 +182,7 @@ class OAuthTokens:
 
     async def _fetch(self) -> None:
         now = self._clock()
-        answer = await self._wire.post(
-            Request(
-                self._account["token_uri"],
-                (("content-type", "application/x-www-form-urlencoded"),),
-                urlencode({"grant_type": GRANT, "assertion": self._write_assertion(now)}).encode(),
-            )
-        )
+        answer = await self._wire.post(self.ask(now))
         body = read_members(answer.body)
         token, seconds = body.get("access_token"), body.get("expires_in")
         if not (isinstance(token, str) and TOKEN.fullmatch(token) and isinstance(seconds, int)):
@@ -197,6 +191,14 @@ class OAuthTokens:
         self._token = token
         self._fetch_time = now
         self._renew_time = now + max(lifetime - RENEW_AHEAD, timedelta())
+
+    def ask(self, now: datetime) -> Request:
+        """The request for a token."""
+        return Request(
+            self._account["token_uri"],
+            (("content-type", "application/x-www-form-urlencoded"),),
+            urlencode({"grant_type": GRANT, "assertion": self._write_assertion(now)}).encode(),
+        )
 
     def _write_assertion(self, now: datetime) -> str:
         issued = int(now.timestamp())

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import msgspec
+import structlog
 from starlette.responses import Response
 from starlette.routing import Route
 
+from carillon.dispatch.v1.credential_service_pb2 import VerifyCredentialRequest
 from carillon.registry.v1 import gateway_service_pb2 as pb
 from carillon.registry.v1.gateway_pb2 import (
     GatewayConfiguration,
@@ -25,6 +28,12 @@ from services.edge.links import Links
 from services.edge.rooms import Rooms
 from services.edge.routes.apns import read_apns, read_safari, render_apns, render_safari
 from services.edge.routes.fcm import read_extension, read_fcm, render_fcm
+from services.kit.client import read_fault
+
+log = structlog.get_logger()
+
+# A gateway may be asked twice, and take its time.
+VERIFY_SECONDS = 9.0
 
 
 class WebBody(msgspec.Struct, rename="camel"):
@@ -167,11 +176,38 @@ class Settings:
     async def _put(self, call: Call, form: Form) -> Response:
         configuration = await form.read(call)
         configuration.kind = form.kind
+        await self._verify(call, configuration)
         request = pb.PutGatewayConfigurationRequest(app_id=call.app_id, configuration=configuration)
         stored = await self._rooms.gateways.PutGatewayConfiguration(
             request, timeout=self._rooms.timeout
         )
         return answer(_render(form, stored.configuration))
+
+    async def _verify(self, call: Call, configuration: GatewayConfiguration) -> None:
+        """Note in it what its gateway says. A gateway that does not answer is no reason to refuse.
+
+        Raises:
+            AioRpcError: if registry or the gateway refuses it.
+        """
+        checked = await self._rooms.gateways.CheckGatewayConfiguration(
+            pb.CheckGatewayConfigurationRequest(app_id=call.app_id, configuration=configuration),
+            timeout=self._rooms.timeout,
+        )
+        if checked.configuration.state != GatewayState.GATEWAY_STATE_UNVERIFIED:
+            return
+        try:
+            verdict = await self._rooms.credentials.VerifyCredential(
+                VerifyCredentialRequest(configuration=checked.configuration),
+                timeout=VERIFY_SECONDS,
+            )
+        except grpc.aio.AioRpcError as error:
+            if read_fault(error).reason == "FIELD_INVALID":
+                raise
+            log.warning("credential.untried", code=error.code().name)
+            return
+        configuration.state_reason = verdict.reason
+        if verdict.verified:
+            configuration.state = GatewayState.GATEWAY_STATE_VERIFIED
 
     async def _get(self, call: Call, kind: "GatewayKind.ValueType") -> GatewayConfiguration:
         read = await self._rooms.gateways.GetGatewayConfiguration(

@@ -38,7 +38,9 @@ class GatewayServicer(rpc.GatewayServiceServicer):
         app_id = parse_app_id(request.app_id)
         now = self._clock()
         draft = wire.parse(request.configuration, now)
-        checked = GatewayConfiguration(draft.kind, draft.settings, 0, now, draft.expire_time)
+        checked = GatewayConfiguration(
+            draft.kind, draft.settings, 0, now, draft.expire_time, draft.state
+        )
         async with self._reads.connect() as tx:
             await applications.find(tx, app_id)
             checked = checked.with_account_of(await self._find_lender(tx, app_id, checked.kind))

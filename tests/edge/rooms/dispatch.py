@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from carillon.dispatch.v1 import credential_service_pb2 as credential_pb
+from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1 import message_service_pb2_grpc as rpc
 from carillon.dispatch.v1.message_pb2 import Delivery, Message, MessageStatus, Outcome
@@ -29,6 +31,7 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
 
     def add_to(self, server: Any) -> None:
         rpc.add_MessageServiceServicer_to_server(self, server)
+        credential_rpc.add_CredentialServiceServicer_to_server(Credentials(self), server)
 
     async def SendMessage(self, request: Any, _context: Any) -> Any:
         await self.meet("SendMessage")
@@ -152,3 +155,16 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
     def _know_device(self, request: Any) -> None:
         if request.device_id not in self.registry.tenants[request.app_id].devices:
             raise device_not_found(device_id=request.device_id)
+
+
+class Credentials(credential_rpc.CredentialServiceServicer):
+    """Gateways that take everything but a key of the team `WRONGTEAM0`."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+
+    async def VerifyCredential(self, request: Any, _context: Any) -> Any:
+        await self._dispatch.meet("VerifyCredential")
+        if request.configuration.apns.team_id == "WRONGTEAM0":
+            raise FieldInvalid("configuration.apns.private_key", "was refused by the gateway: X")
+        return credential_pb.VerifyCredentialResponse(verified=True)
