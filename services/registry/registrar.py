@@ -1,13 +1,12 @@
 """Registers devices in batches: however many call at once, they share a transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kit.batching import Coalescer
-from services.registry.domain.device import Device, Registration, digest_address
+from services.registry.domain.device import Device, Key, Registration
 from services.registry.domain.faults import ApplicationNotFound
 from services.registry.store import applications, registrations, twins
 
@@ -35,22 +34,17 @@ class Registrar:
 
     async def _write(self, asked: list[Registration]) -> Sequence[Device | Exception]:
         """Calls for one device that meet in a batch become one, and all get its answer."""
-        merged: dict[tuple[UUID, str], Registration] = {}
+        merged: dict[Key, Registration] = {}
         for registration in asked:
             key = registration.key
             merged[key] = registration.after(merged.get(key))
         async with self._db.begin() as tx:
-            known = await applications.hold(tx, sorted({r.app_id for r in asked}))
+            held = await applications.hold(tx, list({r.app_id for r in asked}))
+            known = {app_id.int for app_id in held}
             wanted = [merged[key] for key in sorted(merged) if key[0] in known]
             written = await registrations.write(tx, wanted, self._clock()) if wanted else {}
         if written:
-            await self._note_twins(written)
+            # Once they are committed: of two that come at once one sees the other.
+            async with self._db.begin() as tx:
+                await twins.note(tx, [(r.app_id, written[r.key].uid) for r in wanted])
         return [written.get(r.key) or ApplicationNotFound(r.app_id) for r in asked]
-
-    async def _note_twins(self, written: Mapping[tuple[UUID, str], Device]) -> None:
-        vouched = [
-            (app_id, device.uid, digest_address(device.address))
-            for (app_id, _), device in written.items()
-        ]
-        async with self._db.begin() as tx:
-            await twins.note(tx, vouched)

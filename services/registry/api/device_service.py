@@ -23,7 +23,6 @@ from services.registry.domain.device import (
     DeviceIdentity,
     DeviceQuery,
     Question,
-    digest_address,
 )
 from services.registry.registrar import Registrar
 from services.registry.store import applications, devices, findings, identities, twins
@@ -68,8 +67,7 @@ class DeviceServicer(rpc.DeviceServiceServicer):
             device = await devices.update(tx, changed, self._clock())
         if changed.address is not None:
             async with self._db.begin() as tx:
-                vouched = (changed.app_id, device.uid, digest_address(changed.address))
-                await twins.note(tx, [vouched])
+                await twins.note(tx, [(changed.app_id, device.uid)])
         return pb.UpdateDeviceResponse(device=wire.show(device))
 
     async def DeleteDevice(

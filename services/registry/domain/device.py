@@ -27,6 +27,10 @@ class State(Enum):
     DEAD = "dead"
 
 
+# A device's application, as a number, and its id: compared and hashed without a line of Python.
+Key = tuple[int, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A client vouches for an address. Empty variables and user agent mean: as on record."""
@@ -40,8 +44,8 @@ class Registration:
     user_agent: str = ""
 
     @property
-    def key(self) -> tuple[UUID, str]:
-        return self.app_id, self.device_id
+    def key(self) -> Key:
+        return self.app_id.int, self.device_id
 
     def after(self, earlier: "Registration | None") -> "Registration":
         """What the two of one device amount to when this one came last."""

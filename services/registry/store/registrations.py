@@ -3,35 +3,20 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.registry.domain.device import Device, Registration, State, digest_address
+from services.registry.domain.device import Device, Key, Registration, State, digest_address
 from services.registry.store import devices as book
-from services.registry.store.tables import PLATFORM_NUMBERS, STATE, TIME, devices
-
-Key = tuple[UUID, str]
+from services.registry.store.prepared import Prepared
+from services.registry.store.rows import Bare
+from services.registry.store.tables import PLATFORM_NUMBERS, STATE_NUMBERS, TIME, devices
 
 NO_VARIABLES = "{}"
-
-
-class Bare(sa.types.UserDefinedType[Any]):
-    """A type whose values go to the driver as they are.
-
-    SQLAlchemy would look at every item of an array, and that is most of the cost of a batch.
-    """
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401  theirs
-        return self.name
+ACTIVE: sa.ColumnClause[Any] = sa.literal_column(str(STATE_NUMBERS[State.ACTIVE]))
 
 
 # What a registration brings, in the order of the statement's arrays.
@@ -59,7 +44,7 @@ async def write(
     moved = [r for r in registrations if r.key not in written]
     if moved:
         # The upsert has locked what it would not rewrite: between these two nobody can come.
-        await book.end(tx, [r.key for r in moved], now)
+        await book.end(tx, [(r.app_id, r.device_id) for r in moved], now)
         written |= await _upsert(tx, moved, now)
     return written
 
@@ -67,24 +52,24 @@ async def write(
 async def _upsert(
     tx: AsyncConnection, registrations: Sequence[Registration], now: datetime
 ) -> dict[Key, Device]:
-    answer = (await tx.execute(UPSERT, {"now": now, **_arrays(registrations)})).all()
-    kept = {(row.app_id, row.device_id): row for row in answer}
+    answer = await UPSERT.fetch(tx, now=now, **_arrays(registrations))
+    kept = {(row["app_id"].int, row["device_id"]): row for row in answer}
     return {
-        r.key: Device(
-            uid=row.uid,
+        key: Device(
+            uid=row["uid"],
             device_id=r.device_id,
             platform=r.platform,
             address=r.address,
             user_id=r.user_id,
-            variables=_read_variables(row.variables),
-            user_agent=row.user_agent,
+            variables=_read_variables(row["variables"]),
+            user_agent=row["user_agent"],
             state=State.ACTIVE,
             address_time=now,
-            create_time=row.create_time,
+            create_time=row["create_time"],
             update_time=now,
         )
         for r in registrations
-        if (row := kept.get(r.key)) is not None
+        if (row := kept.get(key := r.key)) is not None
     }
 
 
@@ -124,7 +109,7 @@ def _make_upsert() -> Any:  # noqa: ANN401  its type says nothing
     as_written = [sa.cast(c, JSONB) if c.name == "variables" else c for c in brought]
     statement = insert(devices).from_select(
         [*BROUGHT, "state", "address_time", "create_time", "update_time"],
-        sa.select(*as_written, sa.literal(State.ACTIVE, STATE), now, now, now),
+        sa.select(*as_written, ACTIVE, now, now, now),
     )
     new, old = statement.excluded, devices.c
     replaced = ("address", "address_digest", "user_id", "state", "address_time", "update_time")
@@ -153,4 +138,4 @@ def _make_upsert() -> Any:  # noqa: ANN401  its type says nothing
     )
 
 
-UPSERT = _make_upsert()
+UPSERT = Prepared(_make_upsert())

@@ -17,17 +17,23 @@ MAX_TWINS = 100
 Shared = Sequence[tuple[UUID, bytes]]
 
 
-async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int, bytes]]) -> int:
-    """Let the twins of these (app_id, uid, address digest) know of each other; how many were told.
+async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int]]) -> int:
+    """Let the twins of these (app_id, uid) know of each other; how many were told.
 
     Runs after the registrations are committed, so that of two that come at once one sees the other.
     Nearly always it finds nobody: an address is one device's.
     """
-    mine = rows(
-        "mine",
-        app_id=(sa.Uuid, [v[0] for v in vouched]),
-        uid=(sa.BigInteger, [v[1] for v in vouched]),
-        digest=(sa.LargeBinary, [v[2] for v in vouched]),
+    vouching = rows(
+        "vouching",
+        app_id=(sa.Uuid, [app_id for app_id, _ in vouched]),
+        uid=(sa.BigInteger, [uid for _, uid in vouched]),
+    )
+    # One at a time, which the limits tell the planner: it would read small books from end to end.
+    mine = (
+        sa.select(devices.c.app_id, devices.c.uid, devices.c.address_digest)
+        .where(devices.c.app_id == vouching.c.app_id, devices.c.uid == vouching.c.uid)
+        .limit(1)
+        .lateral("mine")
     )
     other = (
         sa.select(devices.c.uid)
@@ -36,9 +42,11 @@ async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int, bytes]]) 
         .lateral("other")
     )
     found = await tx.execute(
-        sa.select(mine.c.app_id, mine.c.digest).join_from(mine, other, sa.true()).distinct()
+        sa.select(mine.c.app_id, mine.c.address_digest)
+        .select_from(vouching.join(mine, sa.true()).join(other, sa.true()))
+        .distinct()
     )
-    shared = [(row.app_id, row.digest) for row in found]
+    shared = [(row.app_id, row.address_digest) for row in found]
     return await _rank(tx, shared) if shared else 0
 
 
@@ -68,7 +76,7 @@ def _lock_twins(shared: Shared) -> sa.CTE:
     address = rows(
         "address",
         app_id=(sa.Uuid, [each[0] for each in shared]),
-        digest=(sa.LargeBinary, [each[1] for each in shared]),
+        address_digest=(sa.LargeBinary, [each[1] for each in shared]),
     )
     mate = (
         sa.select(devices.c.app_id, devices.c.uid)
@@ -88,11 +96,11 @@ def _lock_twins(shared: Shared) -> sa.CTE:
     )
 
 
-def _at(address: sa.TableValuedAlias) -> tuple[sa.ColumnElement[bool], ...]:
+def _at(address: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
     """Devices at an address; the digest may be another one of the same prefix."""
     return (
         devices.c.app_id == address.c.app_id,
         sa.func.substr(devices.c.address_digest, *PREFIX)
-        == sa.func.substr(address.c.digest, *PREFIX),
-        devices.c.address_digest == address.c.digest,
+        == sa.func.substr(address.c.address_digest, *PREFIX),
+        devices.c.address_digest == address.c.address_digest,
     )
