@@ -9,7 +9,7 @@ SERVICES = $(filter %_service.proto,$(PROTOS))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-rest clean
+.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-registrar bench-rest clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over
 
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest
+
+bench-registrar: .venv/.installed ## Registrations a second of registry's storage layer alone
+	@$(PYTHON) -m bench.registrar
 
 clean: ## Remove what make has made, but not .carillon
 	rm -rf .venv .tools node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
