@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from services.edge import problems
 from services.edge.admission import Admission
+from services.edge.cors import Cors, Preflights
 from services.edge.door import Door
 from services.edge.judging import Judging
 from services.edge.links import Links
@@ -48,7 +49,7 @@ def build_app(rooms: Rooms, settings: Settings, admission: Admission) -> Starlet
     """The whole REST API."""
     app = Starlette(
         routes=_list_routes(rooms, settings, admission),
-        middleware=[Middleware(Observer)],
+        middleware=[Middleware(Cors), Middleware(Observer), Middleware(Preflights)],
         exception_handlers={HTTPException: _refuse},
     )
     # A redirect would turn an SDK's POST into a GET.

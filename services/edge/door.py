@@ -14,6 +14,7 @@ from starlette.routing import Route
 from services.edge import bodies, problems
 from services.edge.access import BACK_ENDS, Access, Caller
 from services.edge.admission import Admission, read_app_id
+from services.edge.names import to_rest_name
 from services.edge.problems import Problem
 from services.kit.client import read_fault
 
@@ -107,15 +108,20 @@ class Door:
         if app_id is not None:
             app_id = read_app_id(app_id)
             request.state.app_id = app_id
-        _refuse_nul(request)
+        _refuse_unsound(request)
         return Call(request, app_id or "", callers, self._max_body_bytes)
 
 
-def _refuse_nul(request: Request) -> None:
-    named = [*request.path_params.items(), *request.query_params.multi_items()]
-    for name, value in named:
+def _refuse_unsound(request: Request) -> None:
+    """Texts that no database takes, or that are no text."""
+    for name, value in request.path_params.items():
+        # What does not decode has become this character on its way here.
+        if "\ufffd" in value and b"%EF%BF%BD" not in request.scope["raw_path"].upper():
+            raise problems.invalid(to_rest_name(name), "must be valid UTF-8")
+    for name, value in [*request.path_params.items(), *request.query_params.multi_items()]:
         if "\x00" in value or "\x00" in name:
-            raise problems.invalid(name.replace("\x00", ""), "must not contain the character NUL")
+            named = to_rest_name(name).replace("\x00", "")
+            raise problems.invalid(named, "must not contain the character NUL")
 
 
 def _name_span(request: Request, path: str) -> None:

@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.edge import problems
+from services.edge import paths, problems
 from services.kit.tracing import HEADER as TRACE_HEADER
 from services.kit.tracing import start_serving
 
@@ -34,6 +34,7 @@ class Observer:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        paths.tidy(scope)
         given = _read_headers(scope)
         request_id = _read_id(given)
         # Named by its route once that is known: names with paths in them would be without number.

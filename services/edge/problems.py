@@ -25,11 +25,14 @@ OVERLOADED = "FPWSE0025E"
 APPLICATION_DISABLED = "FPWSE1007E"
 OFFSET_INVALID = "FPWSE1079E"
 SIZE_INVALID = "FPWSE1080E"
+HTTP_MALFORMED = "CARILLON0400E"
 UNAUTHENTICATED = "CARILLON0401E"
 METHOD_REFUSED = "CARILLON0405E"
 LIMIT_REACHED = "CARILLON0409E"
 BODY_TOO_LARGE = "CARILLON0413E"
+TARGET_TOO_LONG = "CARILLON0414E"
 MEDIA_TYPE_REFUSED = "CARILLON0415E"
+HEAD_TOO_LARGE = "CARILLON0431E"
 
 RETRY_SECONDS = "1"
 
@@ -75,6 +78,20 @@ def required(field: str) -> Problem:
 
 def malformed(reason: str) -> Problem:
     return Problem(400, JSON_MALFORMED, f"The body is not valid JSON: {reason}.")
+
+
+def malformed_http() -> Problem:
+    return Problem(400, HTTP_MALFORMED, "The request is not valid HTTP/1.1.")
+
+
+def target_too_long(limit: int) -> Problem:
+    return Problem(
+        414, TARGET_TOO_LONG, f"The path and its query are longer than {limit} characters."
+    )
+
+
+def head_too_large(limit: int) -> Problem:
+    return Problem(431, HEAD_TOO_LARGE, f"The headers are larger than {limit} bytes.")
 
 
 def unauthenticated(need: str) -> Problem:

@@ -4,13 +4,12 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote_from_bytes
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.edge.protocol import Protocol
 from services.kit.process import House
 
 log = structlog.get_logger()
@@ -18,14 +17,6 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 65
 BACKLOG = 2048
-PRINTABLE = bytes(range(0x21, 0x7F))
-
-
-class Protocol(HttpToolsProtocol):
-    """Takes the raw bytes that some SDKs leave in a URL as what they percent-encode to."""
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(quote_from_bytes(url, safe=PRINTABLE).encode())
 
 
 class Server(uvicorn.Server):
