@@ -22,6 +22,7 @@ from services.registry.api.change_service import ChangeServicer
 from services.registry.api.device_service import DeviceServicer
 from services.registry.api.gateway_service import GatewayServicer
 from services.registry.api.recipient_service import RecipientServicer
+from services.registry.expiries import Expiries
 from services.registry.registrar import Registrar
 from services.registry.settings import Settings
 from services.registry.slicer import Slicer
@@ -46,6 +47,7 @@ async def open_room(house: House, settings: Settings) -> int:
     registrar = Registrar(db, read_clock)
     house.push_async_callback(registrar.close)
     sweeper = _start_sweeper(house, db, settings)
+    house.keep_running("expiries", Expiries(db, read_clock).run())
 
     server = new_server("registry", quiet=POLLS)
     application_service_pb2_grpc.add_ApplicationServiceServicer_to_server(

@@ -1,6 +1,6 @@
 """Gateway configurations and VAPID keys: what is open in plain columns, the rest sealed."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,8 @@ from services.registry.store.tables import (
     gateway_versions,
     vapid_keys,
 )
+
+MAX_EXPIRING = 1000
 
 COLUMNS = (
     gateway_configurations.c.kind,
@@ -156,6 +158,32 @@ def _open(vault: Vault, app_id: UUID, row: Any) -> GatewayConfiguration:  # noqa
         row.state,
         row.state_reason,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    app_id: UUID
+    kind: GatewayKind
+    expire_time: datetime
+
+
+async def list_expiring(tx: AsyncConnection, before: datetime) -> list[Expiry]:
+    """The configurations whose certificates end before then or have ended, the first ones first."""
+    table = gateway_configurations.c
+    query = (
+        sa.select(table.app_id, table.kind, table.expire_time)
+        .where(table.expire_time < before)
+        .order_by(table.expire_time)
+        .limit(MAX_EXPIRING)
+    )
+    return [Expiry(*row) for row in await tx.execute(query)]
+
+
+async def count_states(tx: AsyncConnection) -> dict[tuple[str, str], int]:
+    """How many configurations there are, by kind and state. Six rows per application are read."""
+    table = gateway_configurations.c
+    query = sa.select(table.kind, table.state, sa.func.count()).group_by(table.kind, table.state)
+    return {(kind.value, state.value): count for kind, state, count in await tx.execute(query)}
 
 
 async def add_vapid_pair(
