@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from dev import databases
+from dev.clients import describe_clients
 from dev.console import Console
-from dev.demo import load_demo, write_dev_env
+from dev.demo import Demo, load_demo, write_dev_env
 from dev.keys import Keys, load_keys
 from dev.postgres import PostgresNotStarted
 from dev.processes import NotStarted, Processes, check_ports
@@ -33,7 +34,7 @@ Register a phone and send it the first notification:
   curl -X POST $PUSH_BASE_URL/imfpush/v1/apps/$PUSH_APP_ID/messages \\
     -H "appSecret: $PUSH_APP_SECRET" -H 'Content-Type: application/json' \\
     -d '{{"message": {{"alert": "Hello from ACME Bank"}}}}'
-
+{clients}
 Ctrl-C ends everything.
 """
 
@@ -59,9 +60,7 @@ async def live(console: Console) -> int:
         starting = asyncio.create_task(_start(processes, ports, urls, keys, dev_env))
         await _first(starting, stop.wait(), processes.ended.wait())
         if starting.done() and not stop.is_set():
-            starting.result()
-            greeting = FIRST_STEPS.format(base=_base_url(ports), sandbox=_sandbox_url(ports))
-            console.say(greeting)
+            console.say(_greet(ports, starting.result()))
             await _first(stop.wait(), processes.ended.wait())
         starting.cancel()
         console.say("Ending.")
@@ -82,7 +81,7 @@ async def _open_databases(console: Console, house: AsyncExitStack) -> Databases:
 
 async def _start(
     processes: Processes, ports: Ports, urls: Databases, keys: Keys, dev_env: Path
-) -> None:
+) -> Demo:
     for room in describe(ports, urls, keys, _state_folder()):
         await processes.start(room)
     base, sandbox = _base_url(ports), _sandbox_url(ports)
@@ -97,6 +96,14 @@ async def _start(
             "PUSH_OPERATOR_KEY": keys.operator_key,
             "SANDBOX_URL": sandbox,
         },
+    )
+    return demo
+
+
+def _greet(ports: Ports, demo: Demo) -> str:
+    base = _base_url(ports)
+    return FIRST_STEPS.format(
+        base=base, sandbox=_sandbox_url(ports), clients=describe_clients(base, demo)
     )
 
 

@@ -55,7 +55,8 @@ class World:
     def secrets(self) -> set[str]:
         """Every address, secret and text that was used until now: none may stand in a log."""
         keys = self.house.place.keys
-        used = {keys.operator_key, keys.secret_pepper, keys.encryption_key.partition(":")[2]}
+        used = {keys.operator_key, keys.secret_pepper}
+        used |= {key.partition(":")[2] for key in (keys.encryption_key, keys.token_key)}
         return used.union(self.shown, self.sandbox.addresses, *(app.secrets for app in self.apps))
 
 

@@ -194,6 +194,21 @@ def test_a_demo_application_without_devices_and_the_commands_to_ring_one(first: 
     assert first.arrived == ["my-first-fcm-token"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'MFPPush.overrideServerHost = "{PUSH_BASE_URL}";',
+        'MFPPush.getInstance().initialize(this, "{PUSH_APP_ID}", "{PUSH_CLIENT_SECRET}");',
+        'BMSPushClient.overrideServerHost = "{PUSH_BASE_URL}"',
+        'overrideServerHost: "{PUSH_BASE_URL}"',
+        'PushNotifications.overrideServerHost = "{PUSH_BASE_URL}";',
+        '"{PUSH_APP_ID}", "{PUSH_APP_SECRET}")',
+    ],
+)
+def test_the_lines_that_point_an_sdk_at_it(first: Life, line: str) -> None:
+    assert line.format(**first.variables) in first.output
+
+
 def test_an_end_in_order_at_ctrl_c(first: Life) -> None:
     assert first.status == 0
     assert first.output.rstrip().endswith("Everything has ended.")
