@@ -23,6 +23,7 @@ from services.registry.api.device_service import DeviceServicer
 from services.registry.api.gateway_service import GatewayServicer
 from services.registry.api.recipient_service import RecipientServicer
 from services.registry.expiries import Expiries
+from services.registry.finder import Finder
 from services.registry.registrar import Registrar
 from services.registry.settings import Settings
 from services.registry.slicer import Slicer
@@ -46,6 +47,8 @@ async def open_room(house: House, settings: Settings) -> int:
     house.push_async_callback(db.dispose)
     registrar = Registrar(db, read_clock)
     house.push_async_callback(registrar.close)
+    finder = Finder(db)
+    house.push_async_callback(finder.close)
     sweeper = _start_sweeper(house, db, settings)
     house.keep_running("expiries", Expiries(db, read_clock).run())
 
@@ -59,7 +62,7 @@ async def open_room(house: House, settings: Settings) -> int:
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(
         GatewayServicer(db, read_clock, vault), server
     )
-    _add_book(server, db, registrar)
+    _add_book(server, db, registrar, finder)
     return await serve(house, server, settings.listen, SERVICES)
 
 
@@ -74,9 +77,11 @@ def _start_sweeper(house: House, db: AsyncEngine, settings: Settings) -> Sweeper
     return sweeper
 
 
-def _add_book(server: grpc.aio.Server, db: AsyncEngine, registrar: Registrar) -> None:
+def _add_book(
+    server: grpc.aio.Server, db: AsyncEngine, registrar: Registrar, finder: Finder
+) -> None:
     device_service_pb2_grpc.add_DeviceServiceServicer_to_server(
-        DeviceServicer(db, read_clock, registrar), server
+        DeviceServicer(db, read_clock, registrar, finder), server
     )
     recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server(
         RecipientServicer(db, Slicer(db)), server

@@ -24,6 +24,7 @@ from services.registry.store import (
     devices,
     findings,
     identities,
+    lookups,
     recipients,
     twins,
 )
@@ -237,3 +238,16 @@ async def test_resolving_ten_thousand_recipients_takes_five_statements(
             after, found = got[-1].uid, found + len(got)
 
     assert len(heard) == 5
+
+
+async def test_reading_devices_looks_each_up_by_its_id(
+    registry_db: AsyncEngine, full_app: UUID
+) -> None:
+    asked = {"app_ids": [full_app] * 500, "device_ids": [f"device {n}" for n in range(500)]}
+    async with registry_db.connect() as tx:
+        driver: Any = (await tx.get_raw_connection()).driver_connection
+        lines = await driver.fetch(f"EXPLAIN {lookups.FIND.text}", *lookups.FIND.bind(asked))
+    plan = "\n".join(line for (line,) in lines)
+
+    assert "Index Scan using devices_by_device_id" in plan, plan
+    assert "Seq Scan on devices" not in plan, plan

@@ -24,6 +24,7 @@ from services.registry.domain.device import (
     DeviceQuery,
     Question,
 )
+from services.registry.finder import Finder
 from services.registry.registrar import Registrar
 from services.registry.store import applications, devices, findings, identities, twins
 
@@ -37,12 +38,17 @@ MAX_PAGE_BYTES = 3_000_000
 
 class DeviceServicer(rpc.DeviceServiceServicer):
     def __init__(
-        self, db: AsyncEngine, clock: Callable[[], datetime], registrar: Registrar
+        self,
+        db: AsyncEngine,
+        clock: Callable[[], datetime],
+        registrar: Registrar,
+        finder: Finder,
     ) -> None:
         self._db = db
         self._reads = db.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self._registrar = registrar
+        self._finder = finder
 
     async def RegisterDevice(
         self, request: pb.RegisterDeviceRequest, _context: Context
@@ -55,8 +61,7 @@ class DeviceServicer(rpc.DeviceServiceServicer):
     ) -> pb.GetDeviceResponse:
         app_id = parse_app_id(request.app_id)
         device_id = wire.parse_device_id(request.device_id)
-        async with self._reads.connect() as tx:
-            device = await devices.find(tx, app_id, device_id)
+        device = await self._finder.find(app_id, device_id)
         return pb.GetDeviceResponse(device=wire.show(device))
 
     async def UpdateDevice(

@@ -1,5 +1,6 @@
 """Hot statements: written in Core, compiled once, and run on the driver's prepared statements."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import asyncpg
@@ -19,16 +20,21 @@ class Prepared:
     def __init__(self, statement: sa.sql.ClauseElement) -> None:
         dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # theirs
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-        self._text = str(compiled)
+        self.text = str(compiled)
         self._names = tuple(compiled.positiontup or ())
         self._written = {name: compiled.params[name] for name in self._names}
 
     async def fetch(self, tx: AsyncConnection, **values: object) -> list[asyncpg.Record]:
-        """Run it within `tx`, which must have begun by an ordinary statement."""
+        """Run it on a connection that commits by itself, or in a transaction that has begun.
+
+        A transaction begins with its first ordinary statement.
+        """
         raw = await tx.get_raw_connection()
         driver: asyncpg.Connection = raw.driver_connection
-        bound = self._written | values
-        found: list[asyncpg.Record] = await driver.fetch(
-            self._text, *(bound[name] for name in self._names)
-        )
+        found: list[asyncpg.Record] = await driver.fetch(self.text, *self.bind(values))
         return found
+
+    def bind(self, values: Mapping[str, object]) -> list[object]:
+        """The values in the order of the text's parameters."""
+        bound = {**self._written, **values}
+        return [bound[name] for name in self._names]
