@@ -82,19 +82,20 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
     ]
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     """What the router itself refuses: a path or a method that nobody serves."""
     if not isinstance(error, HTTPException) or error.status_code not in {
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
     }:
         raise error
+    language = request.headers.get("accept-language", "")
     if error.status_code == NOT_FOUND:
-        return problems.no_such_path().to_response()
+        return problems.no_such_path().to_response(language)
     methods = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
     return Problem(
         405,
         problems.METHOD_REFUSED,
         f"This method is not served here; served are {methods}.",
         {"Allow": methods},
-    ).to_response()
+    ).to_response(language)

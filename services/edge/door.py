@@ -91,12 +91,13 @@ class Door:
             access, handler = methods[method]
             try:
                 return await handler(await self._admit(request, access))
-            except Problem as problem:
-                return problem.to_response()
+            except Problem as refused:
+                problem = refused
             except grpc.aio.AioRpcError as error:
-                return _explain(error).to_response()
+                problem = _explain(error)
             except RecursionError:
-                return problems.malformed("it is nested too deeply").to_response()
+                problem = problems.malformed("it is nested too deeply")
+            return problem.to_response(request.headers.get("accept-language", ""))
 
         route = Served(path, endpoint, methods=list(methods))
         route.accesses = {method: access for method, (access, _) in methods.items()}

@@ -22,7 +22,8 @@ HEADER = "X-Request-Id"
 SANE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 CLIENT_GONE = 499
 SERVER_ERROR = 500
-WANTED = {HEADER.lower().encode(), TRACE_HEADER.encode()}
+LANGUAGE = "accept-language"
+WANTED = {HEADER.lower().encode(), TRACE_HEADER.encode(), LANGUAGE.encode()}
 
 
 class Observer:
@@ -56,7 +57,8 @@ class Observer:
             # The caller gets an answer whatever happens.
             log.exception("request.failed", request_id=request_id)
             if not status:
-                await problems.internal(request_id).to_response()(scope, receive, note)
+                problem = problems.internal(request_id)
+                await problem.to_response(given.get(LANGUAGE, ""))(scope, receive, note)
         finally:
             _report(scope, status, request_id, time.perf_counter() - started)
             _end(span, scope["method"], status)

@@ -9,6 +9,7 @@ import grpc
 from starlette.responses import Response
 
 from services.edge.answers import answer
+from services.edge.languages import catalogue
 from services.edge.names import read_platform_name, to_rest_name
 from services.kit.client import RemoteFault
 
@@ -49,9 +50,12 @@ class Problem(Exception):
         self.message = message
         self.headers = dict(headers or {})
 
-    def to_response(self) -> Response:
-        body = {"message": self.message, "code": self.code}
-        return answer(body, status=self.status, headers=self.headers)
+    def to_response(self, accept_language: str = "") -> Response:
+        """The answer, in the language that the caller would rather read."""
+        message, language = catalogue.tell(self.message, accept_language)
+        headers = {**self.headers, "Content-Language": language, "Vary": "Accept-Language"}
+        body = {"message": message, "code": self.code}
+        return answer(body, status=self.status, headers=headers)
 
 
 def missing(kind: str, field: str, value: str) -> Problem:

@@ -1,0 +1,1 @@
+"""What callers are told, in the languages that they ask for."""
