@@ -1,55 +1,47 @@
 """The delivery of one parcel: whom it means now, one request each, and what came of it."""
 
 import asyncio
-import hashlib
-import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from opentelemetry import metrics, trace
+from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.messages import Message, Platform, Status
-from services.dispatch.domain.outcomes import DeadAddress, Outcome, Result
-from services.dispatch.domain.parcels import LaterParcel, Parcel, Recipient, Slice
+from services.dispatch.domain.outcomes import Outcome
+from services.dispatch.domain.parcels import Lane, Parcel, Recipient, Slice
 from services.dispatch.domain.rooms import Audience, Chunk
-from services.dispatch.gateways.asking import ask
+from services.dispatch.gateways.asking import ask_home
 from services.dispatch.gateways.pool import Gateway, GatewayPool
 from services.dispatch.gateways.rendering import Rendered
-from services.dispatch.gateways.verdicts import (
-    Accepted,
-    Dead,
-    Later,
-    Misconfigured,
-    Refused,
-    Stale,
-    Suspect,
-    Verdict,
-)
+from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Suspect, Verdict
+from services.dispatch.pacing.breaker import blame
+from services.dispatch.pacing.pace import Pace
 from services.dispatch.recorder import Recorder
+from services.dispatch.settling import Rules, Settling
 from services.dispatch.store import ledger
+from services.dispatch.switchboard import Switchboard
+from services.dispatch.twins import find_duplicates
 from services.dispatch.wire import Wire
 
 tracer = trace.get_tracer("carillon.dispatch")
-notifications = metrics.get_meter("carillon.dispatch").create_counter(
-    "carillon.notifications", unit="{notification}", description="Outcomes by gateway and reason."
-)
 
-# A gateway that says "at once" is not asked in a loop.
-MIN_WAIT_SECONDS = 1.0
-FIRST_BACKOFF_SECONDS = 10.0
-MAX_BACKOFF_SECONDS = 900.0
 NOT_CONFIGURED = "GatewayNotConfigured"
 
 
 @dataclass(slots=True)
 class Lease:
-    """A parcel in our hands. `deadline` is by our own monotonic clock."""
+    """A parcel in our hands. `deadline` is by our own monotonic clock.
+
+    A probe was parked: its first request finds out whether the gateway is back.
+    """
 
     parcel: Parcel
     deadline: float
     lost: bool = False
+    is_probe: bool = False
 
 
 @dataclass(slots=True)
@@ -69,6 +61,7 @@ class Desk:
     gateways: GatewayPool
     wire: Wire
     recorder: Recorder
+    switchboard: Switchboard
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     # How long after its acceptance a notification is still tried.
@@ -84,10 +77,10 @@ class Delivery:
         self._parcel = lease.parcel
         self._prepared = prepared
         self._ending = ending
-        self._later: dict[Platform, list[tuple[int, float]]] = {}
-        self._rest: Slice | None = None
+        self._settling = Settling(
+            Rules(desk.patience, desk.clock), desk.recorder, lease.parcel, prepared.message
+        )
         self._spans: dict[Platform, trace.Span] = {}
-        self._counts: dict[tuple[Platform, Outcome, str], int] = {}
 
     async def run(self) -> bool:
         """Send to whom the parcel means now; False if it must be given back unfinished.
@@ -95,15 +88,32 @@ class Delivery:
         Raises:
             RoomUnavailable: if targeting or registry does not answer; the results so far stand.
         """
+        if self._is_shut_out():
+            left = self._settling.seconds_left(self._parcel.slice.platform)
+            await self._desk.recorder.park(self._parcel, timedelta(seconds=left))
+            return True
         try:
             complete = await self._send_all()
         finally:
-            self._count()
+            if self._lease.is_probe:
+                self._desk.switchboard.probe_again(self._key(self._parcel.slice.platform))
+            self._settling.count(self._spans)
             for span in self._spans.values():
                 span.end()
         if complete:
-            await self._desk.recorder.finish(self._parcel, self._put_off())
+            await self._desk.recorder.finish(self._parcel, self._settling.later_parcels())
         return complete
+
+    def _is_shut_out(self) -> bool:
+        """Whether the whole parcel is for a gateway whose circuit is open."""
+        platform = self._parcel.slice.platform
+        if platform is Platform.MIXED or self._lease.is_probe:
+            return False
+        is_shut = self._desk.switchboard.pace(self._key(platform)).is_shut
+        return is_shut and self._settling.seconds_left(platform) > 0
+
+    def _key(self, platform: Platform) -> Key:
+        return self._parcel.app_id, platform
 
     async def _send_all(self) -> bool:
         spared = self._prepared.message.content.spared_uids
@@ -111,7 +121,7 @@ class Delivery:
         if self._prepared.message.status is Status.CANCELLED:
             self._close(self._parcel.uids or (), done, Outcome.CANCELLED)
             return True
-        sends: set[asyncio.Task[None]] = set()
+        sends: set[asyncio.Task[Verdict]] = set()
         try:
             met = await self._start_sends(sends, done)
         finally:
@@ -125,20 +135,28 @@ class Delivery:
         self._close(self._parcel.uids or (), done | met, Outcome.WITHDRAWN)
         return True
 
-    async def _start_sends(self, sends: set[asyncio.Task[None]], done: set[int]) -> set[int] | None:
+    async def _start_sends(
+        self, sends: set[asyncio.Task[Verdict]], done: set[int]
+    ) -> set[int] | None:
         """Begin a request for each recipient not done with; the uids met, None if interrupted."""
         met: set[int] = set()
+        target = self._prepared.message.target
         async for chunk in self._resolve():
+            duplicates = await find_duplicates(
+                self._desk.audience, self._parcel.app_id, target, chunk.recipients
+            )
             for recipient in chunk.recipients:
                 met.add(recipient.uid)
                 if recipient.uid in done:
                     continue
-                if not self._may_send():
+                if recipient.uid in duplicates:
+                    self._settling.note(recipient.uid, recipient.platform, Outcome.DUPLICATE, "")
+                elif not await self._start(sends, recipient):
                     return None
-                await self._start(sends, recipient)
             if chunk.continue_after is not None:
                 part = self._parcel.slice
-                self._rest = Slice(part.platform, chunk.continue_after, part.through_uid)
+                rest = Slice(part.platform, chunk.continue_after, part.through_uid)
+                self._settling.leave_rest(rest)
         return met
 
     def _may_send(self) -> bool:
@@ -162,25 +180,59 @@ class Delivery:
         """Note those who were put off before and whose turn will not come."""
         for uid in uids:
             if uid not in done:
-                self._note(uid, self._parcel.slice.platform, outcome, "")
+                self._settling.note(uid, self._parcel.slice.platform, outcome, "")
 
-    async def _start(self, sends: set[asyncio.Task[None]], recipient: Recipient) -> None:
-        platform = recipient.platform
+    async def _start(self, sends: set[asyncio.Task[Verdict]], recipient: Recipient) -> bool:
+        """Begin a recipient's request, or settle it without one; False if we are to stop."""
+        uid, platform = recipient.uid, recipient.platform
         gateway = await self._desk.gateways.get(self._parcel.app_id, platform, recipient.address)
         if gateway is None:
-            self._note(recipient.uid, platform, Outcome.FAILED, NOT_CONFIGURED)
-            return
+            self._settling.note(uid, platform, Outcome.FAILED, NOT_CONFIGURED)
+            return True
         rendered = self._render(gateway, platform)
         if isinstance(rendered, Refused):
-            self._note(recipient.uid, platform, Outcome.FAILED, rendered.reason)
-            return
-        if self._is_too_late(platform):
-            self._note(recipient.uid, platform, Outcome.EXPIRED, "")
-            return
-        if platform not in self._spans:
-            self._open_span(gateway, platform)
-        await self._desk.recorder.reserve()
-        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient)))
+            self._settling.note(uid, platform, Outcome.FAILED, rendered.reason)
+            return True
+        if self._settling.is_too_late(platform):
+            self._settling.note(uid, platform, Outcome.EXPIRED, "")
+            return True
+        if not self._may_send():
+            return False
+        pace = self._desk.switchboard.pace(self._key(platform))
+        if self._lease.is_probe:
+            await self._probe(gateway, rendered, recipient, pace)
+            return True
+        wait = await pace.enter(urgent=self._parcel.lane is Lane.EXPRESS)
+        if wait:
+            self._settling.hold(recipient, wait)
+            return True
+        if not self._may_send():
+            pace.abandon()
+            return False
+        await self._reserve(pace)
+        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient, pace)))
+        return True
+
+    async def _probe(
+        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, pace: Pace
+    ) -> None:
+        """One request that finds out for all others whether the gateway is back."""
+        self._lease.is_probe = False
+        key = self._key(recipient.platform)
+        pace.enter_as_probe()
+        await self._reserve(pace)
+        opening = blame(await self._send(gateway, rendered, recipient, pace))
+        if opening is None:
+            self._desk.switchboard.close(key)
+        else:
+            self._desk.switchboard.open(key, opening)
+
+    async def _reserve(self, pace: Pace) -> None:
+        try:
+            await self._desk.recorder.reserve()
+        except BaseException:
+            pace.abandon()
+            raise
 
     def _open_span(self, gateway: Gateway, platform: Platform) -> None:
         """One span for all requests of the parcel to one gateway, never one per notification."""
@@ -190,20 +242,40 @@ class Delivery:
             attributes={"carillon.gateway": gateway.name, "carillon.platform": platform.name},
         )
 
-    async def _send(self, gateway: Gateway, rendered: Rendered, recipient: Recipient) -> None:
+    async def _send(
+        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, pace: Pace
+    ) -> Verdict:
+        platform = recipient.platform
+        if platform not in self._spans:
+            self._open_span(gateway, platform)
+        start = self._desk.monotonic()
         try:
-            verdict = await ask(
+            asked = await ask_home(
                 self._desk.wire,
                 gateway,
                 self._prepared.message,
                 rendered,
                 recipient,
                 self._desk.clock,
+                pace.may_flip,
             )
         except BaseException:
+            pace.abandon()
             self._desk.recorder.give_back()
             raise
-        self._settle(recipient, verdict)
+        self._learn(platform, pace, asked.verdict, start)
+        self._settling.settle(recipient, asked, is_shut=pace.is_shut)
+        return asked.verdict
+
+    def _learn(self, platform: Platform, pace: Pace, verdict: Verdict, start: float) -> None:
+        """What the answer says to everybody who uses the credential."""
+        opening = pace.leave(verdict, start)
+        if opening is not None:
+            self._desk.switchboard.open(self._key(platform), opening)
+        if isinstance(verdict, Accepted | Dead | Suspect):
+            is_bad = not isinstance(verdict, Accepted)
+            if pace.fuse.note(is_bad=is_bad):
+                self._desk.switchboard.blow(self._key(platform), pace.fuse.share)
 
     def _render(self, gateway: Gateway, platform: Platform) -> Rendered | Refused:
         way = (gateway.name, platform)
@@ -212,81 +284,3 @@ class Delivery:
             rendered = gateway.render(self._prepared.message, platform)
             self._prepared.rendered[way] = rendered
         return rendered
-
-    def _is_too_late(self, platform: Platform) -> bool:
-        """Whether its time is over; what is for now or never is tried once, however late."""
-        message = self._prepared.message
-        lifetime = message.time_to_live(platform)
-        return bool(lifetime) and self._desk.clock() > message.create_time + lifetime
-
-    def _settle(self, recipient: Recipient, verdict: Verdict) -> None:
-        uid, platform = recipient.uid, recipient.platform
-        match verdict:
-            case Accepted():
-                self._record(uid, platform, Outcome.SENT, "")
-            case Dead(reason, since):
-                digest = hashlib.sha256(recipient.address.encode()).digest()
-                dead = DeadAddress(self._parcel.app_id, uid, digest, since)
-                self._record(uid, platform, Outcome.INVALID, reason, dead)
-            case Suspect(reason):
-                self._record(uid, platform, Outcome.INVALID, reason)
-            case Refused(reason) | Misconfigured(reason) | Stale(reason):
-                self._record(uid, platform, Outcome.FAILED, reason)
-            case Later(reason, seconds):
-                self._wait(uid, platform, reason, seconds)
-
-    def _wait(self, uid: int, platform: Platform, reason: str, seconds: float | None) -> None:
-        """Put a recipient off, or end it if its time would be over by then."""
-        wait = self._backoff() if seconds is None else max(seconds, MIN_WAIT_SECONDS)
-        next_try = self._desk.clock() + timedelta(seconds=wait)
-        patience = min(self._desk.patience, self._prepared.message.time_to_live(platform))
-        if next_try > self._parcel.first_time + patience:
-            self._record(uid, platform, Outcome.EXPIRED, reason)
-            return
-        self._later.setdefault(platform, []).append((uid, wait))
-        self._desk.recorder.give_back()
-
-    def _backoff(self) -> float:
-        """Full jitter between the first wait and one that doubles with each attempt."""
-        ceiling = min(FIRST_BACKOFF_SECONDS * 2**self._parcel.attempt, MAX_BACKOFF_SECONDS)
-        return random.uniform(FIRST_BACKOFF_SECONDS, 2 * ceiling)  # noqa: S311  guards nothing
-
-    def _record(
-        self,
-        uid: int,
-        platform: Platform,
-        outcome: Outcome,
-        reason: str,
-        dead: DeadAddress | None = None,
-    ) -> None:
-        self._desk.recorder.add(self._parcel, Result(uid, platform, outcome, reason), dead)
-        way = (platform, outcome, reason)
-        self._counts[way] = self._counts.get(way, 0) + 1
-
-    def _note(self, uid: int, platform: Platform, outcome: Outcome, reason: str) -> None:
-        """Record an outcome that took no place in the window."""
-        self._desk.recorder.borrow()
-        self._record(uid, platform, outcome, reason)
-
-    def _put_off(self) -> list[LaterParcel]:
-        """What remains: one parcel per platform for those put off, one for an outgrown slice."""
-        later = []
-        for platform, waits in self._later.items():
-            uids = tuple(sorted(uid for uid, _ in waits))
-            part = Slice(platform, uids[0] - 1, uids[-1])
-            wait = max(seconds for _, seconds in waits)
-            later.append(LaterParcel(part, uids, self._parcel.attempt + 1, wait))
-        if self._rest is not None:
-            later.append(LaterParcel(self._rest, None, self._parcel.attempt, 0.0))
-        return later
-
-    def _count(self) -> None:
-        for (platform, outcome, reason), count in self._counts.items():
-            attributes = {
-                "carillon.platform": platform.name,
-                "carillon.outcome": outcome.name,
-                "carillon.reason": reason,
-            }
-            notifications.add(count, attributes)
-            if span := self._spans.get(platform):
-                span.set_attribute(f"carillon.count.{outcome.name.lower()}", count)

@@ -4,24 +4,27 @@ At most `window` sends of this process are unrecorded at any time: that is what 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.dispatch.domain.outcomes import DeadAddress, Result
+from services.dispatch.domain.circuits import Key
+from services.dispatch.domain.outcomes import AddressReport, Result
 from services.dispatch.domain.parcels import LaterParcel, Parcel
 from services.dispatch.domain.segments import pack
-from services.dispatch.store import ledger, outbox, parcels
+from services.dispatch.store import circuits, ledger, outbox, parcels
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 0.02
 OUTAGE_SECONDS = 0.2
+# A circuit that nobody has on record, or not any more: tried again soon.
+CLOSED_WAIT = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -30,15 +33,23 @@ class _Page:
 
     parcel: Parcel
     results: list[Result] = field(default_factory=list)
-    dead: list[DeadAddress] = field(default_factory=list)
+    reports: list[AddressReport] = field(default_factory=list)
     later: Sequence[LaterParcel] = ()
     ends: bool = False
     released_for: timedelta | None = None
+    parked_for: timedelta | None = None
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_last(self) -> bool:
-        return self.ends or self.released_for is not None
+        return self.ends or self.released_for is not None or self.parked_for is not None
+
+    def parked_keys(self) -> set[Key]:
+        """The circuits for which something of the parcel is to be parked."""
+        platforms = {each.slice.platform for each in self.later if each.is_parked}
+        if self.parked_for is not None:
+            platforms.add(self.parcel.slice.platform)
+        return {(self.parcel.app_id, platform) for platform in platforms}
 
 
 class Recorder:
@@ -51,8 +62,10 @@ class Recorder:
         *,
         ring_endings: Callable[[], None],
         ring_outbox: Callable[[], None],
+        report_delay: timedelta = timedelta(),
     ) -> None:
         self._db = db
+        self._report_delay = report_delay
         self._window = asyncio.Semaphore(window)
         self._checkpoint_size = max(window // 2, 1)
         self._ring_endings = ring_endings
@@ -75,12 +88,12 @@ class Recorder:
         """Count an outcome that needed no send: its writing frees a place that nobody took."""
         self._borrowed += 1
 
-    def add(self, parcel: Parcel, result: Result, dead: DeadAddress | None = None) -> None:
+    def add(self, parcel: Parcel, result: Result, report: AddressReport | None = None) -> None:
         """Note an outcome; its place is freed when it is written."""
         page = self._page(parcel)
         page.results.append(result)
-        if dead is not None:
-            page.dead.append(dead)
+        if report is not None:
+            page.reports.append(report)
         self._count += 1
         self._waiting.set()
         if self._count >= self._checkpoint_size:
@@ -96,6 +109,12 @@ class Recorder:
         """Give an unfinished parcel back to the queue; return when that is written."""
         page = self._page(parcel)
         page.released_for = wait
+        await self._write_soon(page)
+
+    async def park(self, parcel: Parcel, wait: timedelta) -> None:
+        """Leave a parcel until its circuit closes, for `wait` at most; return when written."""
+        page = self._page(parcel)
+        page.parked_for = wait
         await self._write_soon(page)
 
     async def run(self) -> None:
@@ -131,7 +150,7 @@ class Recorder:
             page.written.set()
         if any(page.ends for page in pages):
             self._ring_endings()
-        if any(page.dead for page in pages):
+        if any(page.reports for page in pages):
             self._ring_outbox()
 
     async def _try_write(self, pages: list[_Page]) -> bool:
@@ -139,7 +158,7 @@ class Recorder:
         try:
             with suppress_instrumentation():
                 async with self._db.begin() as tx:
-                    await _write(tx, pages)
+                    await _write(tx, pages, self._report_delay)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -148,7 +167,7 @@ class Recorder:
         return True
 
 
-async def _write(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
+async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> None:
     held = await parcels.lock_held(tx, [page.parcel for page in pages])
     ours = [page for page in pages if page.parcel.key in held]
     if len(ours) < len(pages):
@@ -157,14 +176,33 @@ async def _write(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
     segments = [(page.parcel, part) for page in ours for part in pack(page.results)]
     if segments:
         await ledger.append(tx, segments)
-    dead = [report for page in ours for report in page.dead]
-    if dead:
-        await outbox.add(tx, dead)
-    for page in ours:
-        if page.later:
-            await parcels.put_off(tx, page.parcel, page.later)
-        if page.released_for is not None:
-            await parcels.release(tx, [page.parcel], page.released_for)
+    reports = [report for page in ours for report in page.reports]
+    if reports:
+        await outbox.add(tx, reports, report_delay)
+    await _write_rest(tx, ours)
     done = [page.parcel for page in ours if page.ends]
     if done:
         await parcels.delete(tx, done)
+
+
+async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
+    """What is not done with: put off, given back, or parked."""
+    keys = set().union(*(page.parked_keys() for page in pages))
+    open_ = await circuits.hold_open(tx, keys) if keys else set()
+    for page in pages:
+        if page.later:
+            later = [_unless_closed(each, page.parcel, open_) for each in page.later]
+            await parcels.put_off(tx, page.parcel, later)
+        if page.released_for is not None:
+            await parcels.release(tx, [page.parcel], page.released_for)
+        if page.parked_for is not None and page.parked_keys() <= open_:
+            await parcels.park(tx, [page.parcel], page.parked_for)
+        elif page.parked_for is not None:
+            await parcels.release(tx, [page.parcel], CLOSED_WAIT)
+
+
+def _unless_closed(later: LaterParcel, parcel: Parcel, open_: Collection[Key]) -> LaterParcel:
+    """What is parked behind a circuit that has closed by now would be forgotten there."""
+    if not later.is_parked or (parcel.app_id, later.slice.platform) in open_:
+        return later
+    return replace(later, is_parked=False, wait_seconds=CLOSED_WAIT.total_seconds())

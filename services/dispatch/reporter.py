@@ -24,10 +24,10 @@ class Reporter:
         self.bell = Bell()
 
     async def run(self) -> None:
-        await work("reporter", self.report_dead, self.bell, POLL_SECONDS)
+        await work("reporter", self.report, self.bell, POLL_SECONDS)
 
-    async def report_dead(self) -> bool:
-        """Hand dead addresses to registry; whether there may be more.
+    async def report(self) -> bool:
+        """Hand what gateways said of addresses to registry; whether there may be more.
 
         They leave the outbox in the transaction that holds them only after registry has them.
         """
@@ -37,10 +37,10 @@ class Reporter:
                 if not taken:
                     return False
                 try:
-                    buried = await self._book.report_dead([report for _, report in taken])
+                    await self._book.report([report for _, report in taken])
                 except RoomUnavailable:
-                    log.warning("dead_addresses.wait", reports=len(taken))
+                    log.warning("addresses.wait", reports=len(taken))
                     return False
                 await outbox.delete(tx, [report_id for report_id, _ in taken])
-        log.info("dead_addresses.reported", reports=len(taken), buried=buried)
+        log.info("addresses.reported", reports=len(taken))
         return len(taken) == BATCH

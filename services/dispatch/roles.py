@@ -31,6 +31,7 @@ from services.dispatch.recorder import Recorder
 from services.dispatch.reporter import Reporter
 from services.dispatch.sender import Sender
 from services.dispatch.settings import Settings
+from services.dispatch.switchboard import Switchboard
 from services.dispatch.wire import Wire
 from services.dispatch.wire.curl import CurlWire
 from services.dispatch.wire.egress import EgressGuard
@@ -126,6 +127,7 @@ async def open_sender(premises: Premises) -> None:
         settings.sender_window,
         ring_endings=premises.ringer(store.ENDINGS),
         ring_outbox=premises.ringer(store.OUTBOX),
+        report_delay=timedelta(seconds=settings.report_delay_seconds),
     )
     gateways = GatewayPool(premises.registry, settings.gateway_urls, wire, now, time.monotonic)
     desk = Desk(
@@ -134,6 +136,7 @@ async def open_sender(premises: Premises) -> None:
         gateways,
         wire,
         recorder,
+        Switchboard(premises.db, gateways, settings.limits, time.monotonic),
         now,
         time.monotonic,
         timedelta(seconds=settings.patience_seconds),

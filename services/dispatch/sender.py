@@ -45,10 +45,12 @@ class Sender:
         self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
         self._ending = asyncio.Event()
         self.bell = Bell()
+        desk.switchboard.on_probe = self._start_probe
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._desk.recorder.run())
+            group.create_task(self._desk.switchboard.run())
             group.create_task(work("sender", self._lease_more, self.bell, POLL_SECONDS))
             quiet = Bell()
             beat = self._lease_time.total_seconds() / 3
@@ -63,18 +65,23 @@ class Sender:
 
     async def _lease_more(self) -> bool:
         """Fill the free slots; whether it may be worth to ask again at once."""
-        if self._ending.is_set() or not any(self._free.values()):
+        if self._ending.is_set() or not any(free > 0 for free in self._free.values()):
             return False
         deadline = self._desk.monotonic() + self._lease_time.total_seconds()
         taken: list[Parcel] = []
         with suppress_instrumentation():
             async with self._desk.db.begin() as tx:
                 for lane, free in self._free.items():
-                    if free:
+                    if free > 0:
                         taken += await parcels.lease(tx, lane, free, self._lease_time)
         for parcel in taken:
             self._start(Lease(parcel, deadline))
         return bool(taken)
+
+    def _start_probe(self, parcel: Parcel) -> None:
+        """Deliver what the switchboard has leased; it may exceed the slots of its lane by one."""
+        deadline = self._desk.monotonic() + self._lease_time.total_seconds()
+        self._start(Lease(parcel, deadline, is_probe=True))
 
     def _start(self, lease: Lease) -> None:
         parcel = lease.parcel

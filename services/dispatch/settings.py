@@ -1,9 +1,11 @@
 """Everything dispatch may be told from outside."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
+from services.dispatch.switchboard import Limits
 from services.kit.settings import SettingInvalid
 
 APPLE_BYTES_MAX = 4096
@@ -32,8 +34,16 @@ class Settings:
     bulk_slots: int = 8
     # Seconds until a parcel whose sender has vanished is taken by another.
     lease_seconds: float = 30.0
-    # Seconds for which a notification that a gateway puts off is tried again.
-    patience_seconds: float = 3600.0
+    # Seconds for which a notification that a gateway puts off is tried again, or waits for an open
+    # circuit to close.
+    patience_seconds: float = 86_400.0
+    # Requests under way at once, by one credential in one sender, at most.
+    credential_concurrency: int = 250
+    # Messages a minute by one credential in one sender: Google's quota of a project, divided by the
+    # number of senders.
+    fcm_per_minute: int = 600_000
+    # Seconds that reports of dead and suspect addresses wait, in which the fuse may blow over them.
+    report_delay_seconds: float = 2.0
     gateway_apns_url: str = VENDORS.apns
     gateway_apns_sandbox_url: str = VENDORS.apns_sandbox
     gateway_fcm_url: str = VENDORS.fcm
@@ -52,6 +62,15 @@ class Settings:
             )
         if self.gateway_ca_file and not Path(self.gateway_ca_file).is_file():
             raise SettingInvalid(f"GATEWAY_CA_FILE {self.gateway_ca_file!r} is no file.")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            self.credential_concurrency,
+            self.fcm_per_minute,
+            timedelta(seconds=self.patience_seconds),
+            timedelta(seconds=self.lease_seconds),
+        )
 
     @property
     def gateway_urls(self) -> GatewayUrls:

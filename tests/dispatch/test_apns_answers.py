@@ -15,6 +15,7 @@ from services.dispatch.gateways.verdicts import (
     Refused,
     Stale,
     Suspect,
+    Trouble,
     Verdict,
 )
 from services.dispatch.wire import Answer
@@ -24,6 +25,7 @@ from tests.dispatch.answers import answer, bodies, statuses
 SINCE = datetime(2026, 10, 31, 8, 30, tzinfo=UTC)
 SINCE_MS = 1_793_435_400_000
 QUARTER = 900.0
+OUTAGE, THROTTLED = Trouble.OUTAGE, Trouble.THROTTLED
 
 # Every row of Apple's table, by what it asks of us. A bug of ours costs the one message.
 LAW: list[tuple[int, str, type[Verdict]]] = [
@@ -72,6 +74,23 @@ def test_each_row_of_apples_table(status: int, reason: str, meaning: type[Verdic
     assert verdict.reason == reason
 
 
+# Whom a delay is about: who else is slowed by it, or kept away.
+DELAYS = [
+    (429, "TooManyRequests", Later("TooManyRequests", None, Trouble.DEVICE)),
+    (429, "TooManyProviderTokenUpdates", Later("TooManyProviderTokenUpdates", None, THROTTLED)),
+    (400, "IdleTimeout", Later("IdleTimeout", None, OUTAGE)),
+    (503, "Shutdown", Later("Shutdown", None, OUTAGE)),
+    (503, "ServiceUnavailable", Later("ServiceUnavailable", QUARTER, OUTAGE)),
+    (503, "Service Unavailable", Later("Service Unavailable", QUARTER, OUTAGE)),
+    (500, "InternalServerError", Later("InternalServerError", QUARTER, OUTAGE)),
+]
+
+
+@pytest.mark.parametrize(("status", "reason", "verdict"), DELAYS)
+def test_a_delay_says_whom_it_is_about(status: int, reason: str, verdict: Later) -> None:
+    assert read_answer(answer(status, {"reason": reason}), NOON) == verdict
+
+
 def test_200_is_acceptance() -> None:
     assert read_answer(answer(200), NOON) == Accepted()
 
@@ -83,14 +102,15 @@ def test_an_unknown_refusal_costs_the_message_and_never_the_address(status: int)
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 def test_an_unknown_failure_of_apples_waits_a_quarter_of_an_hour(status: int) -> None:
-    assert read_answer(answer(status), NOON) == Later(str(status), QUARTER)
+    assert read_answer(answer(status), NOON) == Later(str(status), QUARTER, Trouble.OUTAGE)
 
 
 def test_apple_says_when_to_come_again() -> None:
     for status in (429, 500, 503):
         later = read_answer(answer(status, {"reason": "Busy"}, retry_after="7"), NOON)
+        trouble = Trouble.DEVICE if status == 429 else Trouble.OUTAGE
 
-        assert later == Later("Busy", 7.0)
+        assert later == Later("Busy", 7.0, trouble)
 
 
 def test_a_device_that_is_hit_too_often_waits_as_long_as_we_see_fit() -> None:

@@ -28,6 +28,8 @@ from services.dispatch.gateways.verdicts import (
     Later,
     Misconfigured,
     Refused,
+    Trouble,
+    Unknown,
     Verdict,
 )
 from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent, Wire
@@ -151,8 +153,8 @@ async def test_apple_never_sees_a_second_token_within_twenty_minutes() -> None:
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (Unsent("curl 7"), Later("curl 7")),
-        (Unanswered("curl 56"), Later("curl 56")),
+        (Unsent("curl 7"), Later("curl 7", None, Trouble.OUTAGE)),
+        (Unanswered("curl 56"), Unknown("curl 56")),
         (Forbidden("no"), Refused("EndpointForbidden")),
     ],
 )
@@ -231,8 +233,8 @@ async def test_an_access_token_that_was_revoked_is_renewed_once(account: str) ->
 @pytest.mark.parametrize(
     "grant",
     [
-        answer(400, {"error": "invalid_grant"}),
         answer(503),
+        answer(429),
         answer(200, {"access_token": "a\r\nx: y", "expires_in": 10}),
         answer(200, {"access_token": 7, "expires_in": 10}),
         answer(200, {"access_token": "a", "expires_in": "soon"}),
@@ -244,7 +246,21 @@ async def test_without_an_access_token_nothing_is_sent(account: str, grant: Answ
     clock, wire = Clock(), ScriptedWire(grant)
     fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
 
-    assert await put(wire, fcm, "a", clock, Platform.ANDROID) == Later(f"OAuth {grant.status}")
+    assert await put(wire, fcm, "a", clock, Platform.ANDROID) == Later(
+        f"OAuth {grant.status}", None, Trouble.OUTAGE
+    )
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_service_account_that_google_does_not_know_is_the_credentials_fault(
+    account: str, status: int
+) -> None:
+    """Believed before: a revoked account is an outage, and waiting mends it."""
+    clock, wire = Clock(), ScriptedWire(answer(status, {"error": "invalid_grant"}))
+    fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
+
+    assert await put(wire, fcm, "a", clock, Platform.ANDROID) == Misconfigured(f"OAuth {status}")
     assert len(wire.asked) == 1
 
 

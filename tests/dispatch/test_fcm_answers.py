@@ -13,12 +13,14 @@ from services.dispatch.gateways.verdicts import (
     Refused,
     Stale,
     Suspect,
+    Trouble,
     Verdict,
 )
 from services.dispatch.wire import Answer
 from tests.conftest import NOON
-from tests.dispatch.answers import answer, bodies, fcm_error, google_error, statuses
+from tests.dispatch.answers import FCM_ERROR, answer, bodies, fcm_error, google_error, statuses
 
+OUTAGE, THROTTLED = Trouble.OUTAGE, Trouble.THROTTLED
 HTML = Answer(404, {"content-type": "text/html"}, b"<!DOCTYPE html><title>404</title>")
 
 # Every row of Firebase's table, by what it asks of us.
@@ -35,14 +37,20 @@ LAW: list[tuple[Answer, Verdict]] = [
     (google_error(401, "UNAUTHENTICATED"), Stale("UNAUTHENTICATED")),
     (answer(401), Stale("401")),
     (fcm_error(401, "THIRD_PARTY_AUTH_ERROR"), Misconfigured("THIRD_PARTY_AUTH_ERROR")),
-    (fcm_error(429, "QUOTA_EXCEEDED"), Later("QUOTA_EXCEEDED", QUOTA_SECONDS)),
-    (google_error(429, "RESOURCE_EXHAUSTED"), Later("RESOURCE_EXHAUSTED", QUOTA_SECONDS)),
-    (fcm_error(429, "QUOTA_EXCEEDED", retry_after="5"), Later("QUOTA_EXCEEDED", 5.0)),
-    (fcm_error(429, "QUOTA_EXCEEDED", retry_after="0"), Later("QUOTA_EXCEEDED", QUOTA_SECONDS)),
-    (fcm_error(500, "INTERNAL"), Later("INTERNAL")),
-    (fcm_error(503, "UNAVAILABLE", retry_after="30"), Later("UNAVAILABLE", 30.0)),
-    (fcm_error(503, "UNAVAILABLE"), Later("UNAVAILABLE")),
-    (answer(502), Later("502")),
+    (fcm_error(429, "QUOTA_EXCEEDED"), Later("QUOTA_EXCEEDED", QUOTA_SECONDS, THROTTLED)),
+    (
+        google_error(429, "RESOURCE_EXHAUSTED"),
+        Later("RESOURCE_EXHAUSTED", QUOTA_SECONDS, THROTTLED),
+    ),
+    (fcm_error(429, "QUOTA_EXCEEDED", retry_after="5"), Later("QUOTA_EXCEEDED", 5.0, THROTTLED)),
+    (
+        fcm_error(429, "QUOTA_EXCEEDED", retry_after="0"),
+        Later("QUOTA_EXCEEDED", QUOTA_SECONDS, THROTTLED),
+    ),
+    (fcm_error(500, "INTERNAL"), Later("INTERNAL", None, OUTAGE)),
+    (fcm_error(503, "UNAVAILABLE", retry_after="30"), Later("UNAVAILABLE", 30.0, OUTAGE)),
+    (fcm_error(503, "UNAVAILABLE"), Later("UNAVAILABLE", None, OUTAGE)),
+    (answer(502), Later("502", None, OUTAGE)),
 ]
 
 
@@ -65,6 +73,27 @@ def test_each_row_of_firebases_table(given_answer: Answer, verdict: Verdict) -> 
 )
 def test_unregistered_counts_only_where_fcm_says_it(body: object) -> None:
     assert isinstance(read_answer(answer(404, body), NOON), Misconfigured)
+
+
+def quota_failure(*subjects: str) -> Answer:
+    violations = [{"subject": subject, "description": "d"} for subject in subjects]
+    failure = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations}
+    fcm = {"@type": FCM_ERROR, "errorCode": "QUOTA_EXCEEDED"}
+    error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [fcm, failure]}
+    return answer(429, {"error": error})
+
+
+@pytest.mark.parametrize(
+    ("subjects", "verdict"),
+    [
+        (["device:d"], Later("QUOTA_EXCEEDED")),
+        (["project:p"], Later("QUOTA_EXCEEDED", QUOTA_SECONDS, THROTTLED)),
+        (["device:d", "project:p"], Later("QUOTA_EXCEEDED", QUOTA_SECONDS, THROTTLED)),
+        ([], Later("QUOTA_EXCEEDED", QUOTA_SECONDS, THROTTLED)),
+    ],
+)
+def test_a_quota_of_one_device_slows_nobody_else(subjects: list[str], verdict: Later) -> None:
+    assert read_answer(quota_failure(*subjects), NOON) == verdict
 
 
 @given(statuses, some.sampled_from(["UNREGISTERED", "INVALID_ARGUMENT", "SENDER_ID_MISMATCH", ""]))

@@ -10,12 +10,15 @@ from services.dispatch.gateways.verdicts import (
     Misconfigured,
     Refused,
     Suspect,
+    Trouble,
     Verdict,
 )
 from services.dispatch.gateways.webpush import read_answer
 from services.dispatch.wire import Answer
 from tests.conftest import NOON
 from tests.dispatch.answers import answer, bodies, statuses
+
+OUTAGE = Trouble.OUTAGE
 
 
 def mozilla(status: int, errno: int, **headers: str) -> Answer:
@@ -64,13 +67,15 @@ LAW: list[tuple[Answer, Verdict]] = [
     (mozilla(413, 104), Refused("413 errno 104")),
     (answer(429), Later("429")),
     (answer(429, retry_after="12"), Later("429", 12.0)),
-    (answer(500), Later("500")),
-    (mozilla(500, 999), Later("500 errno 999")),
-    (mozilla(502, 902), Later("502 errno 902")),
-    (mozilla(503, 201, retry_after="60"), Later("503 errno 201", 60.0)),
-    (mozilla(503, 202), Later("503 errno 202")),
+    (answer(500), Later("500", None, OUTAGE)),
+    (mozilla(500, 999), Later("500 errno 999", None, OUTAGE)),
+    *((mozilla(502, e), Later(f"502 errno {e}", None, OUTAGE)) for e in (902, 903)),
+    # Their bridge is misconfigured: slowly.
+    *((mozilla(502, e), Later(f"502 errno {e}", 900.0, OUTAGE)) for e in (900, 901)),
+    (mozilla(503, 201, retry_after="60"), Later("503 errno 201", 60.0, OUTAGE)),
+    (mozilla(503, 202), Later("503 errno 202", None, OUTAGE)),
     *(
-        (apple(status, reason), Later(reason))
+        (apple(status, reason), Later(reason, None, OUTAGE))
         for status, reason in (
             (500, "InternalServerError"),
             (503, "ServiceUnavailable"),

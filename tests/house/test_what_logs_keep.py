@@ -24,9 +24,10 @@ WORDS = {"12345.67", "DE02120300000000202051", "Beeblebrox"}
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def told(world: World) -> set[str]:
     """Everything that was confided, after some of it went well and some did not."""
-    app = await world.open_app()
-    # A reset takes other requests of its connection along: each behaviour has its own message.
+    # A reset takes other requests of its connection along: each behaviour has its own message. A
+    # refused credential keeps its application's next ones waiting: each has its own of these, too.
     for behaviour in ("ok", "dead", "unauthorized", "error", "reset"):
+        app = await world.open_app()
         await confide(app, [await app.register(each, behaviour=behaviour) for each in GATEWAYS])
     await ask_wrongly(app)
     return world.secrets() | WORDS

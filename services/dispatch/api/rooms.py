@@ -28,8 +28,8 @@ from services.dispatch.domain.credentials import (
 )
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Target
-from services.dispatch.domain.outcomes import DeadAddress
-from services.dispatch.domain.parcels import WHOLE_AXIS, Recipient, Slice
+from services.dispatch.domain.outcomes import AddressReport, Finding
+from services.dispatch.domain.parcels import WHOLE_AXIS, Environment, Recipient, Slice
 from services.dispatch.domain.rooms import Chunk, Cut, Endings, Identity, TargetRefused
 from services.kit.client import read_fault
 
@@ -45,6 +45,17 @@ KIND_TO_WIRE = {
     GatewayKind.WEB_FIREFOX: gateway_pb2.GATEWAY_KIND_WEB_FIREFOX,
     GatewayKind.WEB_SAFARI: gateway_pb2.GATEWAY_KIND_WEB_SAFARI,
     GatewayKind.APPEXT_CHROME: gateway_pb2.GATEWAY_KIND_APPEXT_CHROME,
+}
+
+FINDING_TO_WIRE = {
+    Finding.DEAD: device_service_pb2.ADDRESS_FINDING_DEAD,
+    Finding.SUSPECT: device_service_pb2.ADDRESS_FINDING_SUSPECT,
+    Finding.PRODUCTION: device_service_pb2.ADDRESS_FINDING_PRODUCTION,
+    Finding.SANDBOX: device_service_pb2.ADDRESS_FINDING_SANDBOX,
+}
+ENVIRONMENT_FROM_WIRE: dict[int, Environment] = {
+    recipient_pb2.APNS_ENVIRONMENT_PRODUCTION: Environment.PRODUCTION,
+    recipient_pb2.APNS_ENVIRONMENT_SANDBOX: Environment.SANDBOX,
 }
 
 
@@ -133,22 +144,21 @@ class RegistryRoom:
             raise
         return read_credential(answer.configuration, answer.vapid_private_key)
 
-    async def report_dead(self, reports: Sequence[DeadAddress]) -> int:
+    async def report(self, reports: Sequence[AddressReport]) -> None:
         request = device_service_pb2.ReportAddressesRequest(
             reports=[
                 device_service_pb2.AddressReport(
                     app_id=str(report.app_id),
                     uid=report.uid,
                     address_digest=report.address_digest,
-                    found_time=wire.write_time(report.dead_time),
-                    finding=device_service_pb2.ADDRESS_FINDING_DEAD,
+                    found_time=wire.write_time(report.found_time),
+                    finding=FINDING_TO_WIRE[report.finding],
                 )
                 for report in reports
             ]
         )
         with _asking("registry"):
-            answer = await self._devices.ReportAddresses(request, timeout=self._timeout)
-        return answer.buried_count
+            await self._devices.ReportAddresses(request, timeout=self._timeout)
 
     async def endings(self, position: str) -> Endings:
         request = change_service_pb2.ListChangesRequest(position=position)
@@ -226,7 +236,16 @@ def _write_slice(part: Slice) -> recipient_pb2.Slice:
 
 def _read_recipients(recipients: Sequence[recipient_pb2.Recipient]) -> tuple[Recipient, ...]:
     platforms = wire.PLATFORM_FROM_WIRE
-    return tuple(Recipient(r.uid, platforms[r.platform], r.address) for r in recipients)
+    return tuple(
+        Recipient(
+            r.uid,
+            platforms[r.platform],
+            r.address,
+            ENVIRONMENT_FROM_WIRE.get(r.apns_environment),
+            r.newer_twin_uid,
+        )
+        for r in recipients
+    )
 
 
 def read_credential(

@@ -66,6 +66,7 @@ OUTCOME_TO_WIRE = {
     Outcome.EXPIRED: message_pb2.OUTCOME_EXPIRED,
     Outcome.CANCELLED: message_pb2.OUTCOME_CANCELLED,
     Outcome.WITHDRAWN: message_pb2.OUTCOME_WITHDRAWN,
+    Outcome.DUPLICATE: message_pb2.OUTCOME_DUPLICATE,
 }
 REPORTABLE: dict[int, Outcome] = {
     message_pb2.OUTCOME_SEEN: Outcome.SEEN,

@@ -20,6 +20,7 @@ class Outcome(IntEnum):
     EXPIRED = 7
     CANCELLED = 8
     WITHDRAWN = 9
+    DUPLICATE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,30 @@ class Result:
     reason: str = ""
 
 
+class Finding(IntEnum):
+    """What an answer says of an address. The numbers are those stored."""
+
+    DEAD = 1
+    SUSPECT = 2
+    PRODUCTION = 3
+    SANDBOX = 4
+
+    @property
+    def condemns(self) -> bool:
+        """Whether the device is no longer sent to because of it."""
+        return self in {Finding.DEAD, Finding.SUSPECT}
+
+
 @dataclass(frozen=True, slots=True)
-class DeadAddress:
-    """A gateway's word that an address is gone, on its way to registry."""
+class AddressReport:
+    """A gateway's word about an address, on its way to registry."""
 
     app_id: UUID
     uid: int
+    platform: Platform
     address_digest: bytes
-    dead_time: datetime
+    found_time: datetime
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """A parcel: a slice of a message's target, one row in the queue, one unit of a sender's work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from enum import Enum, IntEnum
 from uuid import UUID
 
 from services.dispatch.domain.messages import Platform
@@ -23,6 +23,8 @@ class ParcelState(IntEnum):
     READY = 1
     LEASED = 2
     DELAYED = 3
+    # Of a credential whose circuit is open; due_time is when its time is over.
+    PARKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,30 @@ class Slice:
     expected_count: int = 0
 
 
+class Environment(Enum):
+    """Apple's two worlds: an address of the one is unknown in the other."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+    @property
+    def other(self) -> "Environment":
+        return Environment.PRODUCTION if self is Environment.SANDBOX else Environment.SANDBOX
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A device as a gateway needs it. `address` is a secret: never logged or stored here."""
+    """A device as a gateway needs it. `address` is a secret: never logged or stored here.
+
+    `environment` is None until Apple has accepted the address in one. `newer_twin_uid` is 0, or a
+    device that vouched for the same address later.
+    """
 
     uid: int
     platform: Platform
-    address: str
+    address: str = field(repr=False)
+    environment: Environment | None = None
+    newer_twin_uid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +91,13 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class LaterParcel:
-    """What a gateway put off, or what a slice had outgrown: it becomes a parcel of its own."""
+    """What a gateway put off, or what a slice had outgrown: it becomes a parcel of its own.
+
+    A parked one waits until its credential's circuit closes, at most `wait_seconds`.
+    """
 
     slice: Slice
     uids: tuple[int, ...] | None
     attempt: int
     wait_seconds: float
+    is_parked: bool = False

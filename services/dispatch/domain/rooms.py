@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.dispatch.domain.credentials import Credential, GatewayKind
 from services.dispatch.domain.messages import Platform, Target
-from services.dispatch.domain.outcomes import DeadAddress
+from services.dispatch.domain.outcomes import AddressReport
 from services.dispatch.domain.parcels import Recipient, Slice
 
 
@@ -80,7 +80,7 @@ class CredentialSource(Protocol):
 class DeviceBook(Protocol):
     """Registry, as the reporter needs it."""
 
-    async def report_dead(self, reports: Sequence[DeadAddress]) -> int: ...
+    async def report(self, reports: Sequence[AddressReport]) -> None: ...
 
 
 class EndingsFeed(Protocol):

@@ -6,6 +6,7 @@ APNs" and "Handling notification responses from APNs".
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.dispatch.domain.credentials import ApnsCertificate, ApnsCredential
 from services.dispatch.domain.messages import Message, Platform
-from services.dispatch.domain.parcels import Recipient
+from services.dispatch.domain.parcels import Environment, Recipient
 from services.dispatch.gateways.certificate import ClientCertificate
 from services.dispatch.gateways.jwt import sign_es256
 from services.dispatch.gateways.rendering import (
@@ -33,6 +34,7 @@ from services.dispatch.gateways.verdicts import (
     Refused,
     Stale,
     Suspect,
+    Trouble,
     Verdict,
     read_members,
     read_reason,
@@ -50,7 +52,10 @@ IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
 STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
 DEAD = frozenset({"Unregistered", "ExpiredToken"})
 SUSPECT = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
-AGAIN = frozenset({"IdleTimeout", "TooManyProviderTokenUpdates", "TooManyRequests", "Shutdown"})
+# What an environment says of the other's addresses, too.
+UNKNOWN_HERE = Suspect("BadDeviceToken")
+# Said of the connection: on a new one the request may pass at once.
+RECONNECT = frozenset({"IdleTimeout", "Shutdown"})
 MISCONFIGURED = frozenset(
     {
         "BadCertificate",
@@ -81,11 +86,19 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
         return Suspect(reason)
     if reason in MISCONFIGURED:
         return Misconfigured(reason)
+    return _read_delay(answer, reason, asked) or Refused(reason)
+
+
+def _read_delay(answer: Answer, reason: str, asked: datetime) -> Later | None:
+    seconds = read_retry_after(answer.headers, asked)
+    if reason in RECONNECT:
+        return Later(reason, seconds, Trouble.OUTAGE)
     if answer.status >= 500:
-        return Later(reason, read_retry_after(answer.headers, asked) or SERVER_ERROR_SECONDS)
-    if answer.status == 429 or reason in AGAIN:
-        return Later(reason, read_retry_after(answer.headers, asked))
-    return Refused(reason)
+        return Later(reason, seconds or SERVER_ERROR_SECONDS, Trouble.OUTAGE)
+    if reason == "TooManyProviderTokenUpdates":
+        return Later(reason, seconds, Trouble.THROTTLED)
+    # TooManyRequests is about this one device: others are not slowed for it.
+    return Later(reason, seconds) if answer.status == 429 else None
 
 
 def _read_time(milliseconds: object, asked: datetime) -> datetime:
@@ -159,8 +172,11 @@ class Apns:
         url: str,
         clock: Callable[[], datetime],
         token: ProviderToken | None = None,
+        other_url: str = "",
     ) -> None:
+        self.home = Environment.SANDBOX if credential.sandbox else Environment.PRODUCTION
         self._url = url
+        self._other_url = other_url
         self._website_name = ""
         self._proof: ProviderToken | ClientCertificate
         match credential:
@@ -219,7 +235,9 @@ class Apns:
             *rendered.headers,
             ("apns-id", str(uuid.uuid5(IDS, f"{message.message_id}:{recipient.uid}"))),
         )
-        url = f"{self._url}/3/device/{quote(recipient.address, safe='')}"
+        is_away = self._other_url and recipient.environment not in {None, self.home}
+        host = self._other_url if is_away else self._url
+        url = f"{host}/3/device/{quote(recipient.address, safe='')}"
         return Request(url, headers, rendered.body, self._proof.pool, self._proof.identity)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
@@ -227,3 +245,10 @@ class Apns:
 
     def renew(self, asked: datetime) -> None:
         self._proof.renew(asked)
+
+    def flip(self, recipient: Recipient, verdict: Verdict) -> Recipient | None:
+        """The recipient in Apple's other environment, if its address may be at home there."""
+        is_unknown_here = verdict == UNKNOWN_HERE and recipient.platform is Platform.IOS
+        if recipient.environment is not None or not is_unknown_here or not self._other_url:
+            return None
+        return replace(recipient, environment=self.home.other)

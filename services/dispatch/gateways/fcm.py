@@ -29,12 +29,14 @@ from services.dispatch.gateways.rendering import (
 )
 from services.dispatch.gateways.verdicts import (
     Accepted,
+    CredentialRefused,
     Dead,
     Later,
     Misconfigured,
     Refused,
     Stale,
     Suspect,
+    Trouble,
     Verdict,
     read_members,
     read_reason,
@@ -52,6 +54,9 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 RENEW_AHEAD = timedelta(minutes=5)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 QUOTA_SECONDS = 60.0
+# RFC 6749 §5.2: the account was revoked, or is not what it says.
+REFUSED_GRANTS = frozenset({400, 401, 403})
+QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -72,12 +77,28 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
             return Stale(word)
         case ((403 | 404), _):
             return Misconfigured(word)
-        case 429, _:
-            return Later(word, retry_after or QUOTA_SECONDS)
-        case number, _ if number >= 500:
+        case 429, _ if _is_device_quota(answer):
             return Later(word, retry_after)
+        case 429, _:
+            return Later(word, retry_after or QUOTA_SECONDS, Trouble.THROTTLED)
+        case number, _ if number >= 500:
+            return Later(word, retry_after, Trouble.OUTAGE)
         case _:
             return Refused(word)
+
+
+def _is_device_quota(answer: Answer) -> bool:
+    """Whether a QuotaFailure says that it is one device that is sent to too often."""
+    error = read_members(answer.body).get("error")
+    details = error.get("details") if isinstance(error, dict) else None
+    subjects = [
+        str(violation.get("subject", ""))
+        for detail in (details if isinstance(details, list) else ())
+        if isinstance(detail, dict) and detail.get("@type") == QUOTA_FAILURE
+        for violation in detail.get("violations") or ()
+        if isinstance(violation, dict)
+    ]
+    return bool(subjects) and all(subject.startswith("device") for subject in subjects)
 
 
 def _read_error(answer: Answer) -> tuple[str, str]:
@@ -172,6 +193,7 @@ class OAuthTokens:
 
         Raises:
             Unsent: if the token endpoint does not give one; nothing was sent to a device.
+            CredentialRefused: if it never will.
         """
         if self._clock() < self._renew_time:
             return self._token
@@ -185,6 +207,8 @@ class OAuthTokens:
         answer = await self._wire.post(self.ask(now))
         body = read_members(answer.body)
         token, seconds = body.get("access_token"), body.get("expires_in")
+        if answer.status in REFUSED_GRANTS:
+            raise CredentialRefused(f"OAuth {answer.status}")
         if not (isinstance(token, str) and TOKEN.fullmatch(token) and isinstance(seconds, int)):
             raise Unsent(f"OAuth {answer.status}")
         lifetime = timedelta(seconds=min(max(seconds, 0), MAX_TOKEN_SECONDS))

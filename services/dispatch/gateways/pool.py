@@ -117,6 +117,18 @@ class GatewayPool:
             entry = await self._read_once(app_id, kind, entry)
         return entry.gateway
 
+    async def version(self, app_id: UUID, platform: Platform) -> int | None:
+        """Of the credential that `get` gives now; None if there is none, 0 if several may serve.
+
+        Raises:
+            RoomUnavailable: if registry does not answer.
+        """
+        if platform is Platform.WEB_SAFARI:
+            return 0
+        if await self.get(app_id, platform) is None:
+            return None
+        return self._entries[app_id, KIND_OF_PLATFORM[platform]].version
+
     async def _read_once(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:
         """All who ask meanwhile get the same: two objects would mint two tokens."""
         key = (app_id, kind)
@@ -145,15 +157,20 @@ class GatewayPool:
     def _open(self, credential: Credential) -> Gateway:
         match credential:
             case ApnsCredential():
-                url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
-                return Apns(credential, url, self._clock, self._apns_token(credential))
+                urls = self._apns_urls(credential)
+                return Apns(credential, urls[0], self._clock, self._apns_token(credential), urls[1])
             case ApnsCertificate():
-                url = self._urls.apns_sandbox if credential.sandbox else self._urls.apns
-                return Apns(credential, url, self._clock)
+                urls = self._apns_urls(credential)
+                return Apns(credential, urls[0], self._clock, None, urls[1])
             case FcmCredential():
                 return Fcm(credential, self._urls.fcm, self._wire, self._clock)
             case WebPushCredential():
                 return WebPush(credential, self._urls.web_push_contact, self._clock)
+
+    def _apns_urls(self, credential: ApnsCredential | ApnsCertificate) -> tuple[str, str]:
+        """That of the credential's own environment, and the other's."""
+        urls = self._urls.apns, self._urls.apns_sandbox
+        return urls[::-1] if credential.sandbox else urls
 
     def _apns_token(self, credential: ApnsCredential) -> ProviderToken:
         """The token of the credential's key, whichever application it was first needed for."""

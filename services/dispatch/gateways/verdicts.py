@@ -1,6 +1,6 @@
 """What a gateway's answer means: a value to match on, never an exception.
 
-Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
+Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale | Unknown
 """
 
 import re
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from typing import Any
 
 import msgspec
@@ -22,12 +23,21 @@ class Accepted:
     """The gateway took the notification."""
 
 
+class Trouble(Enum):
+    """Whose trouble a delay is: the one device's, or everybody's who uses the credential."""
+
+    DEVICE = auto()
+    THROTTLED = auto()
+    OUTAGE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """It may be tried again: after `seconds`, or when the sender sees fit if it did not say."""
 
     reason: str
     seconds: float | None = None
+    trouble: Trouble = Trouble.DEVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The address may be wrong, or the credential may be: nothing is held against the device."""
+    """The address may be wrong, or the credential may be: the device is quarantined for it."""
 
     reason: str
 
@@ -66,7 +76,22 @@ class Stale:
     reason: str
 
 
-Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No answer after sending: it may have arrived, or not."""
+
+    reason: str
+
+
+Verdict = Accepted | Later | Dead | Suspect | Refused | Misconfigured | Stale | Unknown
+
+
+class CredentialRefused(Exception):
+    """Whoever gives out tokens for a gateway does not know the credential any more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def read_members(body: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from services.dispatch.gateways.verdicts import (
     Misconfigured,
     Refused,
     Suspect,
+    Trouble,
     Verdict,
     read_members,
     read_reason,
@@ -35,6 +36,9 @@ MISCONFIGURED = frozenset({"BadAuthorizationHeader", "BadJwtToken", "BadVapidPub
 AGAIN = frozenset({"IdleTimeout", "InternalServerError", "ServiceUnavailable", "Shutdown"})
 # Where others mean that the subscription is gone, Apple means that we asked for a wrong path.
 APPLE_BAD_PATH = "BadPath"
+# Mozilla's bridge is misconfigured, on its own side: nobody mends that within minutes.
+BRIDGE_BROKEN = frozenset({"502 errno 900", "502 errno 901", "500 errno 900", "500 errno 901"})
+BRIDGE_SECONDS = 900.0
 # RFC 8292 allows a day; Apple asks not to mint more than hourly.
 TOKEN_LIFETIME = timedelta(hours=12)
 TOKEN_AGE = timedelta(hours=6)
@@ -55,17 +59,24 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
         case _ if reason in MISCONFIGURED:
             return Misconfigured(reason)
         case _ if reason in AGAIN:
-            return Later(reason, read_retry_after(answer.headers, asked))
+            return Later(reason, read_retry_after(answer.headers, asked), Trouble.OUTAGE)
         case 404 if reason == APPLE_BAD_PATH:
             return Refused(reason)
         case 404 | 410:
             return Dead(reason, asked)
         case 401 | 403:
             return Misconfigured(reason)
-        case number if number == 429 or number >= 500:
+        case 429:
             return Later(reason, read_retry_after(answer.headers, asked))
+        case number if number >= 500:
+            return Later(reason, _read_wait(answer, reason, asked), Trouble.OUTAGE)
         case _:
             return Refused(reason)
+
+
+def _read_wait(answer: Answer, reason: str, asked: datetime) -> float | None:
+    seconds = read_retry_after(answer.headers, asked)
+    return BRIDGE_SECONDS if seconds is None and reason in BRIDGE_BROKEN else seconds
 
 
 def _read_reason(answer: Answer) -> str:

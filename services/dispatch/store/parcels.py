@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,7 @@ from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelSt
 from services.dispatch.domain.segments import pack_uids, unpack_uids
 from services.dispatch.store.tables import is_any, parcels
 
+SLEEPING = (ParcelState.LEASED, ParcelState.DELAYED, ParcelState.PARKED)
 RETURNED = (
     parcels.c.parcel_id,
     parcels.c.app_id,
@@ -84,8 +86,53 @@ async def release(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) 
     )
 
 
+async def park(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) -> None:
+    """Take parcels out of the lease index until their circuit closes, for `wait` at most.
+
+    The transaction holds the circuit open.
+    """
+    await tx.execute(
+        sa.update(parcels)
+        .where(*_held(held))
+        .values(state=ParcelState.PARKED, due_time=sa.func.now() + wait)
+    )
+
+
+async def lease_parked(
+    tx: AsyncConnection, app_id: UUID, platform: Platform, lease_time: timedelta
+) -> Parcel | None:
+    """Take the foremost parked parcel of a platform, to probe its circuit with."""
+    foremost = (
+        sa.select(parcels.c.parcel_id)
+        .where(
+            parcels.c.app_id == app_id,
+            parcels.c.platform == platform,
+            parcels.c.state == ParcelState.PARKED,
+        )
+        .order_by(parcels.c.place, parcels.c.parcel_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("foremost")
+    )
+    taken = await tx.execute(
+        sa.update(parcels)
+        .where(parcels.c.parcel_id == foremost.c.parcel_id)
+        .values(
+            state=ParcelState.LEASED,
+            epoch=parcels.c.epoch + 1,
+            due_time=sa.func.now() + lease_time,
+        )
+        .returning(*RETURNED)
+    )
+    row = taken.one_or_none()
+    return _from_row(row) if row else None
+
+
 async def put_off(tx: AsyncConnection, origin: Parcel, later: Sequence[LaterParcel]) -> None:
-    """Write what remains of a parcel as parcels of their own, in its place of the order."""
+    """Write what remains of a parcel as parcels of their own, in its place of the order.
+
+    For those that are parked the transaction holds their circuits open.
+    """
     await tx.execute(
         sa.insert(parcels).values(
             due_time=sa.func.now()
@@ -103,12 +150,18 @@ async def put_off(tx: AsyncConnection, origin: Parcel, later: Sequence[LaterParc
                 "uids": None if each.uids is None else pack_uids(each.uids),
                 "attempt": each.attempt,
                 "first_time": origin.first_time,
-                "state": ParcelState.DELAYED if each.wait_seconds else ParcelState.READY,
+                "state": _state_of(each),
                 "wait_seconds": each.wait_seconds,
             }
             for each in later
         ],
     )
+
+
+def _state_of(later: LaterParcel) -> ParcelState:
+    if later.is_parked:
+        return ParcelState.PARKED
+    return ParcelState.DELAYED if later.wait_seconds else ParcelState.READY
 
 
 async def delete(tx: AsyncConnection, done: Sequence[Parcel]) -> None:
@@ -118,11 +171,15 @@ async def delete(tx: AsyncConnection, done: Sequence[Parcel]) -> None:
 
 
 async def wake(tx: AsyncConnection, limit: int) -> int:
-    """Make ready what was put off until now, and what its owner has lost; return how many."""
+    """Make ready what was put off until now, what its owner has lost, and what is parked too long.
+
+    Return how many there were.
+    """
     due = (
         sa.select(parcels.c.parcel_id)
         .where(
-            parcels.c.state.in_((ParcelState.LEASED, ParcelState.DELAYED)),
+            # Written out, not bound: a plan made for any states could not use the partial index.
+            parcels.c.state.in_([sa.literal_column(str(int(state))) for state in SLEEPING]),
             parcels.c.due_time <= sa.func.now(),
         )
         .order_by(parcels.c.due_time)

@@ -98,14 +98,42 @@ dismissals = sa.Table(
     sa.Column("uid", sa.BigInteger, primary_key=True),
 )
 
-dead_addresses = sa.Table(
-    "dead_addresses",
+address_reports = sa.Table(
+    "address_reports",
     metadata,
     sa.Column("report_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("app_id", sa.Uuid, nullable=False),
     sa.Column("uid", sa.BigInteger, nullable=False),
+    sa.Column("platform", sa.SmallInteger, nullable=False),
     sa.Column("address_digest", sa.LargeBinary, nullable=False),
-    sa.Column("dead_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("found_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("finding", sa.SmallInteger, nullable=False),
+    sa.Column("held", sa.Boolean, nullable=False),
+    sa.Column("due_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+circuits = sa.Table(
+    "circuits",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("platform", sa.SmallInteger, primary_key=True),
+    sa.Column("cause", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("open_time", sa.DateTime(timezone=True), server_default=sa.func.now()),
+    sa.Column("probe_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("closing", sa.Boolean, nullable=False),
+)
+
+fuses = sa.Table(
+    "fuses",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("platform", sa.SmallInteger, primary_key=True),
+    sa.Column("share", sa.Float, nullable=False),
+    sa.Column("blow_time", sa.DateTime(timezone=True), server_default=sa.func.now()),
+    sa.Column("confirm_time", sa.DateTime(timezone=True)),
 )
 
 requests = sa.Table(

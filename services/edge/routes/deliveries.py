@@ -28,10 +28,14 @@ OUTCOME_WORDS: dict["Outcome.ValueType", str] = {
     Outcome.OUTCOME_FAILED: "FAILED",
     Outcome.OUTCOME_EXPIRED: "EXPIRED",
     Outcome.OUTCOME_CANCELLED: "CANCELLED",
-    # The REST API has no word of its own for it; the failure reason tells the two apart.
+    # The REST API has no words of its own for these; the failure reason tells them apart.
     Outcome.OUTCOME_WITHDRAWN: "CANCELLED",
+    Outcome.OUTCOME_DUPLICATE: "CANCELLED",
 }
-WITHDRAWN_REASON = "WITHDRAWN"
+CANCEL_REASONS: dict["Outcome.ValueType", str] = {
+    Outcome.OUTCOME_WITHDRAWN: "WITHDRAWN",
+    Outcome.OUTCOME_DUPLICATE: "DUPLICATE",
+}
 RECEIPTS = {"SEEN": Outcome.OUTCOME_SEEN, "OPEN": Outcome.OUTCOME_OPEN}
 BUCKETS = {
     Outcome.OUTCOME_SENT: "sent",
@@ -149,8 +153,8 @@ def _render(delivery: Delivery) -> dict[str, str]:
         "status": OUTCOME_WORDS.get(delivery.outcome, "UNKNOWN"),
     }
     reason = delivery.reason
-    if delivery.outcome == Outcome.OUTCOME_WITHDRAWN:
-        reason = reason or WITHDRAWN_REASON
+    if delivery.outcome in CANCEL_REASONS:
+        reason = reason or CANCEL_REASONS[delivery.outcome]
     if reason:
         rendered["failureReason"] = reason
     if delivery.HasField("update_time"):

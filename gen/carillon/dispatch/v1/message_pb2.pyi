@@ -92,6 +92,10 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """The message was cancelled before."""
     OUTCOME_WITHDRAWN: _Outcome.ValueType  # 9
     """No longer meant by the target when its turn came."""
+    OUTCOME_DUPLICATE: _Outcome.ValueType  # 10
+    """Another device of the target is at the same address and vouched for it later:
+    the notification went there.
+    """
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """What came of a message on one device."""
@@ -115,6 +119,10 @@ OUTCOME_CANCELLED: Outcome.ValueType  # 8
 """The message was cancelled before."""
 OUTCOME_WITHDRAWN: Outcome.ValueType  # 9
 """No longer meant by the target when its turn came."""
+OUTCOME_DUPLICATE: Outcome.ValueType  # 10
+"""Another device of the target is at the same address and vouched for it later:
+the notification went there.
+"""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final

@@ -59,15 +59,20 @@ STATEMENTS = (
         uids bytea,
         attempt smallint NOT NULL DEFAULT 0,
         first_time timestamptz NOT NULL,
-        state smallint NOT NULL CHECK (state IN (1, 2, 3)),
+        state smallint NOT NULL CHECK (state BETWEEN 1 AND 4),
         due_time timestamptz NOT NULL DEFAULT now(),
         epoch integer NOT NULL DEFAULT 0
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)
     """,
     # Leased and delayed rows stand outside: a lease never scans past them.
     "CREATE INDEX parcels_ready ON parcels (lane, place, parcel_id) WHERE state = 1",
-    # due_time is when a lease runs out, or a delay ends.
-    "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3)",
+    # due_time is when a lease runs out, a delay ends, or the time of what is parked is over.
+    "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3, 4)",
+    # What a circuit parks, and in which order it is made ready again.
+    "CREATE INDEX parcels_of_platform ON parcels (app_id, platform) WHERE state = 1",
+    """
+    CREATE INDEX parcels_parked ON parcels (app_id, platform, place, parcel_id) WHERE state = 4
+    """,
     "CREATE INDEX parcels_message ON parcels (app_id, message_id)",
     "CREATE SEQUENCE places",
     """
@@ -108,13 +113,45 @@ STATEMENTS = (
     ) WITH (autovacuum_vacuum_scale_factor = 0.02)
     """,
     """
-    CREATE TABLE dead_addresses (
+    CREATE TABLE address_reports (
         report_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         app_id uuid NOT NULL,
         uid bigint NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
         address_digest bytea NOT NULL CHECK (length(address_digest) = 32),
-        dead_time timestamptz NOT NULL
+        found_time timestamptz NOT NULL,
+        finding smallint NOT NULL CHECK (finding BETWEEN 1 AND 4),
+        held boolean NOT NULL,
+        due_time timestamptz NOT NULL
     ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    # What a blown fuse holds stands outside: the reporter never scans past it.
+    "CREATE INDEX address_reports_due ON address_reports (due_time) WHERE NOT held",
+    "CREATE INDEX address_reports_of ON address_reports (app_id, platform, held)",
+    # Both are empty on a good day. A platform of an application has one credential.
+    """
+    CREATE TABLE circuits (
+        app_id uuid NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        cause smallint NOT NULL CHECK (cause BETWEEN 1 AND 3),
+        reason text NOT NULL,
+        version bigint NOT NULL,
+        failures integer NOT NULL,
+        open_time timestamptz NOT NULL DEFAULT now(),
+        probe_time timestamptz NOT NULL,
+        closing boolean NOT NULL,
+        PRIMARY KEY (app_id, platform)
+    )
+    """,
+    """
+    CREATE TABLE fuses (
+        app_id uuid NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        share double precision NOT NULL,
+        blow_time timestamptz NOT NULL DEFAULT now(),
+        confirm_time timestamptz,
+        PRIMARY KEY (app_id, platform)
+    )
     """,
     """
     CREATE TABLE requests (

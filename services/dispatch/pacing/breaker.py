@@ -1,0 +1,88 @@
+"""When a credential's circuit opens: judged by how its last requests ended."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.messages import Platform
+from services.dispatch.gateways.verdicts import Later, Misconfigured, Trouble, Unknown, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """How soon a gateway is believed to be gone."""
+
+    window: int = 20
+    least: int = 10
+    share: float = 0.5
+    # Whether one refusal of the credential speaks for all.
+    one_refusal_counts: bool = True
+
+
+# One host, the vendor's own.
+VENDOR = Temper()
+# Web Push services are whoever the clients name: one that is broken, or means harm, must not close
+# the way to all the others.
+ANY_HOST = Temper(share=0.9, one_refusal_counts=False)
+TEMPERS = {
+    Platform.WEB_CHROME: ANY_HOST,
+    Platform.WEB_FIREFOX: ANY_HOST,
+    Platform.WEB_SAFARI: ANY_HOST,
+}
+# Waits shorter than this are waited for in place.
+SHORT_SECONDS = 2.0
+
+
+def blame(verdict: Verdict) -> Opening | None:
+    """What an answer, or its absence, says of the gateway or the credential as a whole."""
+    match verdict:
+        case Misconfigured(reason=reason):
+            return Opening(Cause.MISCONFIGURED, reason)
+        case Unknown(reason=reason):
+            return Opening(Cause.OUTAGE, reason)
+        case Later(reason=reason, seconds=seconds, trouble=Trouble.OUTAGE):
+            return Opening(Cause.OUTAGE, reason, seconds)
+        case Later(reason=reason, seconds=seconds, trouble=Trouble.THROTTLED):
+            return Opening(Cause.THROTTLED, reason, seconds)
+        case _:
+            return None
+
+
+def is_slow(verdict: Verdict) -> bool:
+    """Whether fewer requests at once would have fared better."""
+    opening = blame(verdict)
+    return opening is not None and opening.cause is not Cause.MISCONFIGURED
+
+
+class Breaker:
+    """Counts the last requests of one credential."""
+
+    def __init__(self, temper: Temper) -> None:
+        self._temper = temper
+        self._failed: deque[bool] = deque(maxlen=temper.window)
+        self._failures = 0
+
+    def note(self, verdict: Verdict) -> Opening | None:
+        """How the circuit is to open because of this verdict, if it is."""
+        opening = blame(verdict)
+        if opening is None:
+            self._count(failed=False)
+            return None
+        if opening.cause is Cause.THROTTLED:
+            return opening if (opening.seconds or 0.0) > SHORT_SECONDS else None
+        if opening.cause is Cause.MISCONFIGURED and self._temper.one_refusal_counts:
+            return opening
+        self._count(failed=True)
+        seen = len(self._failed)
+        is_gone = seen >= self._temper.least and self._failures >= seen * self._temper.share
+        return opening if is_gone else None
+
+    def begin_anew(self) -> None:
+        self._failed.clear()
+        self._failures = 0
+
+    def _count(self, *, failed: bool) -> None:
+        if len(self._failed) == self._temper.window:
+            self._failures -= self._failed[0]
+        self._failed.append(failed)
+        self._failures += failed

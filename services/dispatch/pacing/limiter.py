@@ -1,0 +1,48 @@
+"""How many requests of one credential may be under way at once: learnt from how they end."""
+
+INITIAL_LIMIT = 32.0
+
+
+class Limiter:
+    """Additive increase, multiplicative decrease, as TCP finds out what a path can carry.
+
+    Doubles with each round of good answers until the first bad one, and then grows by one a round.
+    It works under the gateway's own SETTINGS, which the wire obeys.
+    """
+
+    def __init__(self, highest: int, initial: float = INITIAL_LIMIT) -> None:
+        self._highest = float(max(highest, 1))
+        self._initial = min(initial, self._highest)
+        self.limit = self._initial
+        self.under_way = 0
+        self._is_starting = True
+        self._cut_time = float("-inf")
+
+    @property
+    def has_room(self) -> bool:
+        return self.under_way < int(self.limit)
+
+    def start(self) -> None:
+        self.under_way += 1
+
+    def end_well(self) -> None:
+        """An answer came that says nothing against our speed."""
+        self.under_way -= 1
+        # Who does not use what is allowed has not shown that more would be borne.
+        if self.under_way + 1 >= self.limit / 2:
+            step = 1.0 if self._is_starting else 1.0 / self.limit
+            self.limit = min(self.limit + step, self._highest)
+
+    def end_badly(self, start_time: float, now: float) -> None:
+        """It was overloaded or silent. What began before the last cut knew nothing of that one."""
+        self.under_way -= 1
+        if start_time <= self._cut_time:
+            return
+        self._cut_time = now
+        self._is_starting = False
+        self.limit = max(self.limit / 2, 1.0)
+
+    def begin_anew(self) -> None:
+        """Start over: the gateway was away, and what it bore before says little now."""
+        self.limit = self._initial
+        self._is_starting = True

@@ -1,0 +1,41 @@
+"""A quota per minute, spread over the minute and ramped up from rest."""
+
+RAMP_SECONDS = 60.0
+# Of the full rate, at the beginning of a ramp: small sends never notice it.
+FLOOR = 0.01
+MIN_RATE = 10.0
+MINUTE = 60.0
+
+
+class Quota:
+    """Says for each request how long it must wait, so that they leave evenly.
+
+    Google asks senders to spread the quota instead of spending it at once, and to come from zero to
+    the full rate over a minute or more. Who has been silent for a minute begins anew.
+    """
+
+    def __init__(self, per_minute: int, ramp_seconds: float = RAMP_SECONDS) -> None:
+        self._rate = per_minute / MINUTE
+        self._floor = min(max(self._rate * FLOOR, MIN_RATE), self._rate)
+        self._ramp_seconds = ramp_seconds
+        self._ramp_start = float("-inf")
+        self._next = float("-inf")
+
+    def rate(self, now: float) -> float:
+        """Requests a second that are allowed now."""
+        risen = min(max(now - self._ramp_start, 0.0) / self._ramp_seconds, 1.0)
+        return max(self._rate * risen, self._floor)
+
+    def take(self, now: float, longest: float) -> float:
+        """Seconds until the next request may leave; taken only if that is at most `longest`."""
+        if now - self._next > self._ramp_seconds:
+            self._ramp_start = now
+        turn = max(self._next, now)
+        wait = turn - now
+        if wait <= longest:
+            self._next = turn + 1.0 / self.rate(now)
+        return wait
+
+    def begin_anew(self, now: float) -> None:
+        """Ramp up again: the gateway said that it was too much, or was away."""
+        self._ramp_start = now

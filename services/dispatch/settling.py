@@ -1,0 +1,198 @@
+"""What a verdict makes of a recipient: recorded, put off, or parked; and the counts of it."""
+
+import hashlib
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from opentelemetry import metrics, trace
+
+from services.dispatch.domain.messages import Message, Platform
+from services.dispatch.domain.outcomes import AddressReport, Finding, Outcome, Result
+from services.dispatch.domain.parcels import LaterParcel, Parcel, Recipient, Slice
+from services.dispatch.gateways.asking import Asked
+from services.dispatch.gateways.verdicts import (
+    Accepted,
+    Dead,
+    Later,
+    Misconfigured,
+    Refused,
+    Stale,
+    Suspect,
+    Unknown,
+)
+from services.dispatch.pacing.backoff import retry_seconds
+from services.dispatch.recorder import Recorder
+
+meter = metrics.get_meter("carillon.dispatch")
+notifications = meter.create_counter(
+    "carillon.notifications", unit="{notification}", description="Outcomes by gateway and reason."
+)
+deferrals = meter.create_counter(
+    "carillon.deferrals", unit="{notification}", description="What was put off, and why."
+)
+
+# A gateway that says "at once" is not asked in a loop.
+MIN_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long a notification is tried, and by which clock."""
+
+    patience: timedelta
+    clock: Callable[[], datetime]
+
+
+class Settling:
+    """The outcomes of one parcel's recipients, on their way to the recorder."""
+
+    def __init__(self, rules: Rules, recorder: Recorder, parcel: Parcel, message: Message) -> None:
+        self._rules = rules
+        self._recorder = recorder
+        self._parcel = parcel
+        self._message = message
+        # By platform: who was put off by the gateway, who waits for a turn, who is parked.
+        self._put_off: dict[Platform, list[tuple[int, float]]] = {}
+        self._held: dict[Platform, list[tuple[int, float]]] = {}
+        self._parked: dict[Platform, list[int]] = {}
+        self._rest: Slice | None = None
+        self._counts: dict[tuple[Platform, Outcome, str], int] = {}
+        self._deferrals: dict[tuple[Platform, str], int] = {}
+
+    def seconds_left(self, platform: Platform) -> float:
+        """Until the message's time on this platform is over; below zero when it is."""
+        lifetime = min(self._rules.patience, self._message.time_to_live(platform))
+        return (self._message.create_time + lifetime - self._rules.clock()).total_seconds()
+
+    def is_too_late(self, platform: Platform) -> bool:
+        """Whether it is not sent any more; what is for now or never is tried once, however late."""
+        is_for_now = not self._message.time_to_live(platform)
+        return not is_for_now and self.seconds_left(platform) <= 0
+
+    def settle(self, recipient: Recipient, asked: Asked, *, is_shut: bool) -> None:
+        """End or put off a recipient that was asked for. `is_shut`: its circuit is open."""
+        uid, platform, verdict = recipient.uid, recipient.platform, asked.verdict
+        match verdict:
+            case Accepted():
+                self._record(uid, platform, Outcome.SENT, "", self._report(recipient, asked))
+            case Dead(reason=reason) | Suspect(reason=reason):
+                report = self._report(recipient, asked)
+                self._record(uid, platform, Outcome.INVALID, reason, report)
+            case Refused(reason=reason) | Stale(reason=reason):
+                self._record(uid, platform, Outcome.FAILED, reason)
+            case Misconfigured(reason=reason) | Unknown(reason=reason):
+                self._wait(uid, platform, reason, None, is_shut=is_shut)
+            case Later(reason=reason, seconds=seconds):
+                self._wait(uid, platform, reason, seconds, is_shut=is_shut)
+
+    def hold(self, recipient: Recipient, seconds: float) -> None:
+        """Nobody was asked: the gateway's gate is shut for so long, for ever if infinite."""
+        if self.seconds_left(recipient.platform) <= 0:
+            self.note(recipient.uid, recipient.platform, Outcome.EXPIRED, "")
+        elif math.isinf(seconds):
+            self._parked.setdefault(recipient.platform, []).append(recipient.uid)
+        else:
+            self._held.setdefault(recipient.platform, []).append((recipient.uid, seconds))
+
+    def note(self, uid: int, platform: Platform, outcome: Outcome, reason: str) -> None:
+        """Record an outcome that took no place in the window."""
+        self._recorder.borrow()
+        self._record(uid, platform, outcome, reason)
+
+    def leave_rest(self, rest: Slice) -> None:
+        """What the slice has outgrown becomes a parcel of its own."""
+        self._rest = rest
+
+    def later_parcels(self) -> list[LaterParcel]:
+        """What remains: by platform those put off, those held, and those parked; and the rest."""
+        attempt = self._parcel.attempt
+        later = [_later(part, waits, attempt + 1) for part, waits in self._put_off.items()]
+        later += [_later(part, waits, attempt) for part, waits in self._held.items()]
+        for platform, uids in self._parked.items():
+            wait = max(self.seconds_left(platform), MIN_WAIT_SECONDS)
+            waits = [(uid, wait) for uid in uids]
+            later.append(_later(platform, waits, attempt, is_parked=True))
+        if self._rest is not None:
+            later.append(LaterParcel(self._rest, None, attempt, 0.0))
+        return later
+
+    def count(self, spans: dict[Platform, trace.Span]) -> None:
+        lane = self._parcel.lane.name
+        for (platform, outcome, reason), count in self._counts.items():
+            attributes = {
+                "carillon.platform": platform.name,
+                "carillon.outcome": outcome.name,
+                "carillon.reason": reason,
+                "carillon.lane": lane,
+            }
+            notifications.add(count, attributes)
+            if span := spans.get(platform):
+                span.set_attribute(f"carillon.count.{outcome.name.lower()}", count)
+        for (platform, reason), count in self._deferrals.items():
+            deferrals.add(
+                count,
+                {
+                    "carillon.platform": platform.name,
+                    "carillon.reason": reason,
+                    "carillon.lane": lane,
+                },
+            )
+
+    def _wait(
+        self, uid: int, platform: Platform, reason: str, seconds: float | None, *, is_shut: bool
+    ) -> None:
+        """Put a recipient off, or end it if its time would be over by then."""
+        wait = max(seconds or 0.0, MIN_WAIT_SECONDS)
+        if seconds is None:
+            wait = retry_seconds(self._parcel.attempt, random.uniform)
+        left = self.seconds_left(platform)
+        if left <= 0 or (wait > left and not is_shut):
+            self._record(uid, platform, Outcome.EXPIRED, reason)
+            return
+        way = (platform, reason)
+        self._deferrals[way] = self._deferrals.get(way, 0) + 1
+        if is_shut:
+            self._parked.setdefault(platform, []).append(uid)
+        else:
+            self._put_off.setdefault(platform, []).append((uid, wait))
+        self._recorder.give_back()
+
+    def _report(self, recipient: Recipient, asked: Asked) -> AddressReport | None:
+        if asked.finding is None:
+            return None
+        since = self._rules.clock()
+        if asked.finding is Finding.DEAD and isinstance(asked.verdict, Dead):
+            since = asked.verdict.since
+        elif asked.finding is Finding.SUSPECT:
+            since = asked.start_time
+        return AddressReport(
+            app_id=self._parcel.app_id,
+            uid=recipient.uid,
+            platform=recipient.platform,
+            address_digest=hashlib.sha256(recipient.address.encode()).digest(),
+            found_time=since,
+            finding=asked.finding,
+        )
+
+    def _record(
+        self,
+        uid: int,
+        platform: Platform,
+        outcome: Outcome,
+        reason: str,
+        report: AddressReport | None = None,
+    ) -> None:
+        self._recorder.add(self._parcel, Result(uid, platform, outcome, reason), report)
+        way = (platform, outcome, reason)
+        self._counts[way] = self._counts.get(way, 0) + 1
+
+
+def _later(
+    platform: Platform, waits: list[tuple[int, float]], attempt: int, *, is_parked: bool = False
+) -> LaterParcel:
+    uids = tuple(sorted(uid for uid, _ in waits))
+    part = Slice(platform, uids[0] - 1, uids[-1])
+    return LaterParcel(part, uids, attempt, max(wait for _, wait in waits), is_parked)

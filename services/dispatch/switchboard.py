@@ -1,0 +1,272 @@
+"""The switchboard of a sender: which circuits are open, here and at all other senders.
+
+A circuit stands in the database, so that parcels are parked and probed once for all senders; each
+sender mirrors what stands there, and acts on what it sees itself at once.
+"""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from opentelemetry import metrics
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.metrics import CallbackOptions, Observation
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.dispatch.bell import Bell, work
+from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit, Key, Opening
+from services.dispatch.domain.faults import RoomUnavailable
+from services.dispatch.domain.messages import Platform
+from services.dispatch.domain.parcels import Parcel
+from services.dispatch.pacing.backoff import closed_seconds
+from services.dispatch.pacing.breaker import TEMPERS, VENDOR
+from services.dispatch.pacing.limiter import Limiter
+from services.dispatch.pacing.pace import Pace
+from services.dispatch.pacing.quota import Quota
+from services.dispatch.store import circuits, fuses, parcels
+
+log = structlog.get_logger()
+meter = metrics.get_meter("carillon.dispatch")
+
+POLL_SECONDS = 1.0
+MOVE_LIMIT = 1000
+MAX_PACES = 4000
+# The first and the longest wait until a probe, by what opened the circuit.
+WAITS = {
+    Cause.OUTAGE: (10.0, 300.0),
+    Cause.MISCONFIGURED: (30.0, 900.0),
+    Cause.THROTTLED: (10.0, 300.0),
+}
+QUOTA_PLATFORMS = frozenset({Platform.ANDROID, Platform.APPEXT_CHROME})
+
+
+class Versions(Protocol):
+    """Which credential a platform has now."""
+
+    async def version(self, app_id: UUID, platform: Platform) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the deployment says of pacing."""
+
+    # Requests under way at once, by one credential.
+    concurrency: int
+    fcm_per_minute: int
+    patience: timedelta
+    lease_time: timedelta
+
+
+class Switchboard:
+    """One per sender process."""
+
+    def __init__(
+        self,
+        db: AsyncEngine,
+        versions: Versions,
+        limits: Limits,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._db = db
+        self._versions = versions
+        self._limits = limits
+        self._monotonic = monotonic
+        self._paces: OrderedDict[Key, Pace] = OrderedDict()
+        self._open: dict[Key, Circuit] = {}
+        self._blown: dict[Key, BlownFuse] = {}
+        # Seen here, and not on record yet.
+        self._openings: dict[Key, Opening] = {}
+        self._closings: set[Key] = set()
+        self._probes_wanted: set[Key] = set()
+        self._blowings: dict[Key, float] = {}
+        self.bell = Bell()
+        # Whoever delivers sets it: a parcel, leased to find out whether its gateway is back.
+        self.on_probe: Callable[[Parcel], None] = lambda _: None
+        meter.create_observable_gauge(
+            "carillon.circuits.open", [self._observe_circuits], unit="{circuit}"
+        )
+        meter.create_observable_gauge("carillon.fuses.blown", [self._observe_fuses], unit="{fuse}")
+
+    async def run(self) -> None:
+        await work("switchboard", self.step, self.bell, POLL_SECONDS)
+
+    def pace(self, key: Key) -> Pace:
+        """The gate of a credential; the same for all who ask."""
+        pace = self._paces.get(key)
+        if pace is None:
+            pace = self._paces[key] = self._new_pace(key)
+            self._drop_idle()
+        self._paces.move_to_end(key)
+        return pace
+
+    def open(self, key: Key, opening: Opening) -> None:
+        """Stop asking, from now on here and within a second elsewhere."""
+        self._openings[key] = opening
+        self._closings.discard(key)
+        self.pace(key).shut()
+        self.bell.ring()
+
+    def close(self, key: Key) -> None:
+        """A probe has passed: go on."""
+        self._openings.pop(key, None)
+        self._closings.add(key)
+        self.pace(key).reopen()
+        self.bell.ring()
+
+    def probe_again(self, key: Key) -> None:
+        """The parcel that was to be the probe had nobody to send to."""
+        self._probes_wanted.add(key)
+        self.bell.ring()
+
+    def blow(self, key: Key, share: float) -> None:
+        """Hold the reports of a credential: too many of its addresses are no good."""
+        self._blowings[key] = share
+        self.bell.ring()
+
+    async def step(self) -> bool:
+        """Bring the database and this sender to agree; whether there is more to move at once."""
+        with suppress_instrumentation():
+            await self._write_down()
+            async with self._db.begin() as tx:
+                open_ = await circuits.read_all(tx)
+                blown = await fuses.read_all(tx)
+            self._mirror(open_, blown)
+            if not open_:
+                return False
+            await self._look_for_repairs(open_)
+            moved = await self._move_parcels(open_)
+            await self._probe()
+        return moved >= MOVE_LIMIT
+
+    def _new_pace(self, key: Key) -> Pace:
+        platform = key[1]
+        quota = Quota(self._limits.fcm_per_minute) if platform in QUOTA_PLATFORMS else None
+        temper = TEMPERS.get(platform, VENDOR)
+        pace = Pace(temper, Limiter(self._limits.concurrency), quota, self._monotonic)
+        pace.fuse.is_blown = key in self._blown
+        if key in self._open and not self._open[key].is_closing:
+            pace.shut()
+        return pace
+
+    def _drop_idle(self) -> None:
+        if len(self._paces) > MAX_PACES:
+            idle = (key for key, pace in self._paces.items() if pace.is_idle and not pace.is_shut)
+            if (key := next(idle, None)) is not None:
+                del self._paces[key]
+
+    async def _write_down(self) -> None:
+        for key, opening in list(self._openings.items()):
+            await self._write_opening(key, opening)
+            if self._openings.get(key) is opening:
+                del self._openings[key]
+        for key in list(self._closings):
+            async with self._db.begin() as tx:
+                is_news = await circuits.begin_closing(tx, key)
+            self._closings.discard(key)
+            if is_news:
+                log.info("circuit.closed", app_id=str(key[0]), platform=key[1].name)
+        for key in list(self._probes_wanted):
+            async with self._db.begin() as tx:
+                await circuits.probe_soon(tx, key)
+            self._probes_wanted.discard(key)
+        for key, share in list(self._blowings.items()):
+            async with self._db.begin() as tx:
+                is_news = await fuses.blow(tx, key, share)
+            del self._blowings[key]
+            if is_news:
+                log.error("fuse.blown", app_id=str(key[0]), platform=key[1].name, share=share)
+
+    async def _write_opening(self, key: Key, opening: Opening) -> None:
+        known = self._open.get(key)
+        seconds = opening.seconds
+        if seconds is None:
+            first, longest = WAITS[opening.cause]
+            failures = 0 if known is None or known.is_closing else known.failures
+            seconds = closed_seconds(failures, first, longest, random.uniform)
+        version = await self._read_version(key)
+        async with self._db.begin() as tx:
+            is_news = await circuits.open_(
+                tx, key, opening, version or 0, timedelta(seconds=seconds)
+            )
+        if is_news:
+            log.warning(
+                "circuit.opened",
+                app_id=str(key[0]),
+                platform=key[1].name,
+                cause=opening.cause.name,
+                reason=opening.reason,
+            )
+
+    async def _read_version(self, key: Key) -> int | None:
+        """None if there is no credential any more; 0 if registry does not say."""
+        try:
+            return await self._versions.version(*key)
+        except RoomUnavailable:
+            return 0
+
+    def _mirror(self, open_: Iterable[Circuit], blown: Iterable[BlownFuse]) -> None:
+        self._open = {circuit.key: circuit for circuit in open_}
+        self._blown = {fuse.key: fuse for fuse in blown}
+        for key, pace in self._paces.items():
+            circuit = self._open.get(key)
+            is_open = circuit is not None and not circuit.is_closing and key not in self._closings
+            if is_open and not pace.is_shut:
+                pace.shut()
+            elif not is_open and pace.is_shut and key not in self._openings:
+                pace.reopen()
+            if key in self._blown:
+                pace.fuse.is_blown = True
+            elif pace.fuse.is_blown and key not in self._blowings:
+                pace.fuse.reset()
+
+    async def _look_for_repairs(self, open_: Iterable[Circuit]) -> None:
+        """A credential that was replaced is tried at once; one that is gone stops nobody."""
+        for circuit in open_:
+            if circuit.cause is not Cause.MISCONFIGURED or circuit.is_closing:
+                continue
+            version = await self._read_version(circuit.key)
+            if version is None:
+                self.close(circuit.key)
+            elif version not in {0, circuit.version}:
+                async with self._db.begin() as tx:
+                    await circuits.probe_soon(tx, circuit.key, version)
+
+    async def _move_parcels(self, open_: Iterable[Circuit]) -> int:
+        """Park what is ready behind open circuits, and make ready what closing ones had parked."""
+        async with self._db.begin() as tx:
+            moved = await circuits.park_ready(tx, self._limits.patience, MOVE_LIMIT)
+        for circuit in open_:
+            if circuit.is_closing:
+                async with self._db.begin() as tx:
+                    moved = max(moved, await circuits.unpark(tx, circuit.key, MOVE_LIMIT))
+        return moved
+
+    async def _probe(self) -> None:
+        async with self._db.begin() as tx:
+            claimed = await circuits.claim_probes(tx, self._limits.lease_time)
+            leased = [
+                await parcels.lease_parked(tx, *key, self._limits.lease_time) for key in claimed
+            ]
+        for parcel in leased:
+            if parcel is not None:
+                self.on_probe(parcel)
+
+    def _observe_circuits(self, _: CallbackOptions) -> Iterable[Observation]:
+        counts: dict[tuple[str, str], int] = {}
+        for circuit in self._open.values():
+            way = (circuit.key[1].name, circuit.cause.name)
+            counts[way] = counts.get(way, 0) + 1
+        for (platform, cause), count in counts.items():
+            yield Observation(count, {"carillon.platform": platform, "carillon.cause": cause})
+
+    def _observe_fuses(self, _: CallbackOptions) -> Iterable[Observation]:
+        for platform in Platform:
+            blown = (f for f in self._blown.values() if f.platform is platform)
+            count = sum(1 for fuse in blown if fuse.confirm_time is None)
+            if count:
+                yield Observation(count, {"carillon.platform": platform.name})

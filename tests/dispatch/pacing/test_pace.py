@@ -1,0 +1,126 @@
+"""Who may ask a gateway now, who waits, and who is turned away?"""
+
+import asyncio
+import math
+
+import pytest
+
+from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.gateways.verdicts import Accepted, Later, Misconfigured, Trouble
+from services.dispatch.pacing.breaker import VENDOR
+from services.dispatch.pacing.limiter import Limiter
+from services.dispatch.pacing.pace import Pace
+from services.dispatch.pacing.quota import Quota
+from tests.dispatch.clocks import Clock
+
+
+def make(limit: int, quota: Quota | None = None) -> Pace:
+    return Pace(VENDOR, Limiter(limit), quota, Clock().monotonic)
+
+
+async def settle() -> None:
+    """Let everybody who can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_as_many_as_the_limit_allows_and_the_next_when_one_leaves() -> None:
+    pace, inside = make(2), []
+    waiting = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(3)]
+    await settle()
+    inside.append([task.done() for task in waiting])
+    pace.leave(Accepted(), 0.0)
+    await settle()
+    inside.append([task.done() for task in waiting])
+
+    assert inside == [[True, True, False], [True, True, True]]
+
+
+async def test_an_urgent_one_overtakes_those_who_wait() -> None:
+    pace = make(1)
+    await pace.enter(urgent=False)
+    patient = asyncio.create_task(pace.enter(urgent=False))
+    await settle()
+    urgent = asyncio.create_task(pace.enter(urgent=True))
+    await settle()
+    pace.leave(Accepted(), 0.0)
+    await settle()
+
+    assert (urgent.done(), patient.done()) == (True, False)
+    patient.cancel()
+
+
+async def test_an_open_circuit_turns_everybody_away_and_those_who_wait_too() -> None:
+    pace = make(1)
+    await pace.enter(urgent=False)
+    waiting = asyncio.create_task(pace.enter(urgent=False))
+    await settle()
+    pace.shut()
+
+    assert await waiting == math.inf
+    assert await pace.enter(urgent=True) == math.inf
+
+
+async def test_a_refusal_of_the_credential_opens_it_once() -> None:
+    pace = make(10)
+    await pace.enter(urgent=False)
+    await pace.enter(urgent=False)
+    first = pace.leave(Misconfigured("BadTopic"), 0.0)
+    pace.shut()
+    second = pace.leave(Misconfigured("BadTopic"), 0.0)
+
+    assert (first, second) == (Opening(Cause.MISCONFIGURED, "BadTopic"), None)
+    assert pace.is_idle
+
+
+async def test_a_probe_enters_although_it_is_open_and_a_good_one_lets_the_others_in() -> None:
+    pace = make(1)
+    pace.shut()
+    pace.enter_as_probe()
+    pace.leave(Accepted(), 0.0)
+    pace.reopen()
+
+    assert await pace.enter(urgent=False) == 0.0
+
+
+async def test_who_waits_in_vain_takes_no_place_with_them() -> None:
+    pace = make(1)
+    await pace.enter(urgent=False)
+    gone, next_one = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(2)]
+    await settle()
+    gone.cancel()
+    await settle()
+    pace.leave(Accepted(), 0.0)
+
+    assert await next_one == 0.0
+
+
+async def test_who_is_woken_and_leaves_wakes_the_next() -> None:
+    pace = make(1)
+    await pace.enter(urgent=False)
+    gone, next_one = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(2)]
+    await settle()
+    pace.leave(Accepted(), 0.0)
+    gone.cancel()
+    async with asyncio.timeout(5):
+        assert await next_one == 0.0
+
+
+async def test_beyond_the_quota_it_says_how_long_to_stay_away() -> None:
+    pace = make(100, Quota(12))
+    assert await pace.enter(urgent=False) == 0.0
+
+    assert await pace.enter(urgent=False) == pytest.approx(5.0)
+
+
+async def test_a_short_retry_after_is_waited_for_in_place() -> None:
+    pace = make(100)
+    await pace.enter(urgent=False)
+    opening = pace.leave(Later("429", 0.05, Trouble.THROTTLED), 0.0)
+    entering = asyncio.create_task(pace.enter(urgent=False))
+    await settle()
+    during = entering.done()
+
+    assert (opening, during) == (None, False)
+    async with asyncio.timeout(5):
+        assert await entering == 0.0
