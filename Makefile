@@ -9,7 +9,8 @@ SERVICES = $(filter %_service.proto,$(PROTOS))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen fmt check test run migrate bench bench-latency bench-registrar bench-rest clean
+.PHONY: help setup gen fmt check test run migrate clean
+.PHONY: bench bench-latency bench-registrar bench-rest bench-gateways
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ bench: bench-latency bench-rest ## Run all benchmarks against a house of their o
 
 bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over 500 single sends
 	@$(PYTHON) -m bench.latency
+
+bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, beside other libraries
+	@$(PYTHON) -m bench.gateways
 
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest

@@ -120,3 +120,12 @@ def test_a_text_that_is_not_transmitted_does_not_count() -> None:
     silent = replace(Content("x" * 3000), apple=AppleOptions(presentation=Presentation.SILENT))
 
     SizeLimits().check(silent, to_platforms(Platform.IOS))
+
+
+def test_the_message_is_named_by_its_place_in_a_batch() -> None:
+    with pytest.raises(PayloadTooLarge) as refused:
+        SizeLimits().check(Content("x" * 5000), EVERYONE, "messages[3].message")
+
+    ((field, description),) = refused.value.violations
+    assert field == "messages[3].message"
+    assert all(word in description for word in ("IOS", "2048"))

@@ -132,6 +132,13 @@ MESSAGES = [
         ("'settings.gcm.priority'", "'loud'"),
     ),
     Case(
+        "one that is too large among many",
+        "/messages/bulk",
+        [message(), {"message": {"alert": "x" * 3000}}],
+        INVALID,
+        ("'[1].message'", "platform A", "2048"),
+    ),
+    Case(
         "a style that would silence the phone",
         "/messages",
         message(settings={"gcm": {"style": {"type": "bigtext_notification", "text": "x"}}}),

@@ -193,7 +193,7 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         prefix: str = "",
     ) -> Submission:
         submission = wire.parse_submission(app_id, request, current_trace_parent(), prefix, known)
-        self._limits.check(submission.content, submission.target)
+        self._limits.check(submission.content, submission.target, f"{prefix}message")
         if request.validate_target:
             unknown = await self._directory.unknown_names(app_id, submission.target)
             if unknown:

@@ -23,13 +23,12 @@ class PayloadTooLarge(Fault):
     code = Code.INVALID_ARGUMENT
     reason = "PAYLOAD_TOO_LARGE"
 
-    def __init__(self, platform: str, size: int, limit: int) -> None:
+    def __init__(self, field: str, platform: str, size: int, limit: int) -> None:
+        description = f"is {size} bytes for {platform}; at most {limit} fit"
         super().__init__(
-            f"the payload for {platform} is {size} bytes; at most {limit} fit",
-            platform=platform,
-            size=str(size),
-            limit=str(limit),
+            f"{field} {description}", platform=platform, size=str(size), limit=str(limit)
         )
+        self.violations = ((field, description),)
 
 
 class TargetUnknown(Fault):

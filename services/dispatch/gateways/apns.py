@@ -4,10 +4,10 @@ Sources: Apple's "Sending notification requests to APNs", "Establishing a token-
 APNs" and "Handling notification responses from APNs".
 """
 
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,7 +47,6 @@ TOKEN_AGE = timedelta(minutes=40)
 MIN_TOKEN_AGE = timedelta(minutes=20)
 SERVER_ERROR_SECONDS = 900.0
 MAX_BYTES = 4096
-IDS = uuid.UUID("6f0a4a3e-4c0a-4d6c-9f5e-2d1a8f1f9b11")
 
 STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
 DEAD = frozenset({"Unregistered", "ExpiredToken"})
@@ -106,6 +105,12 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return asked
+
+
+def _write_id(message_id: str, uid: int) -> str:
+    """A UUID (version 8, RFC 9562 §5.8): the same for a repeat, another for another device."""
+    digits = sha256(f"{message_id}:{uid}".encode()).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-{digits[18:30]}"
 
 
 def _write_expiration(message: Message, platform: Platform) -> str:
@@ -233,7 +238,7 @@ class Apns:
         headers = (
             *self._proof.headers(),
             *rendered.headers,
-            ("apns-id", str(uuid.uuid5(IDS, f"{message.message_id}:{recipient.uid}"))),
+            ("apns-id", _write_id(message.message_id, recipient.uid)),
         )
         is_away = self._other_url and recipient.environment not in {None, self.home}
         host = self._other_url if is_away else self._url

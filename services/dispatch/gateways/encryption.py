@@ -74,7 +74,7 @@ def encrypt(
     ours = ephemeral or ec.generate_private_key(CURVE)
     point = ours.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     seed = salt or os.urandom(SALT_BYTES)
-    # HKDF (RFC 5869), twice: each output fits in one block, and the last two share what is extracted.
+    # HKDF (RFC 5869), twice: each output fits in one block; the last two share what is extracted.
     extracted = _authenticate(keys.auth, ours.exchange(AGREEMENT, browser))
     shared = _authenticate(extracted, b"WebPush: info\x00" + keys.public_key + point + b"\x01")
     extracted = _authenticate(seed, shared)

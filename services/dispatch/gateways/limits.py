@@ -20,8 +20,10 @@ class SizeLimits:
 
     apple_bytes: int = 2048
 
-    def check(self, content: Content, target: Target) -> None:
+    def check(self, content: Content, target: Target, field: str = "message") -> None:
         """Refuse a message too large for a platform that its target may reach.
+
+        `field` is the message's place in the request.
 
         Raises:
             PayloadTooLarge: naming the platform, the size and the limit.
@@ -29,7 +31,7 @@ class SizeLimits:
         for platform in _reached(target):
             size, limit = self._measure(platform, content)
             if size > limit:
-                raise PayloadTooLarge(platform.name, size, limit)
+                raise PayloadTooLarge(field, platform.name, size, limit)
 
     def _measure(self, platform: Platform, content: Content) -> tuple[int, int]:
         match platform:
