@@ -1,5 +1,6 @@
 """The edge as an ASGI application, put together from its rooms."""
 
+import time
 from collections.abc import Callable
 
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from services.edge.door import Door
 from services.edge.judging import Judging
 from services.edge.links import Links
 from services.edge.observer import Observer
+from services.edge.origins import Origins
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes import health
@@ -33,6 +35,7 @@ from services.edge.routes.secrets import Secrets
 from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
+from services.edge.routes.web_sites import WebSites
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
 
@@ -45,11 +48,21 @@ def open_admission(rooms: Rooms, settings: Settings, clock: Callable[[], float])
     return Admission(judging, Tokens(read_keys(settings.token_keys)), settings.operator_key)
 
 
-def build_app(rooms: Rooms, settings: Settings, admission: Admission) -> Starlette:
+def build_app(
+    rooms: Rooms,
+    settings: Settings,
+    admission: Admission,
+    clock: Callable[[], float] = time.monotonic,
+) -> Starlette:
     """The whole REST API."""
+    origins = Origins(rooms, settings.auth_cache_seconds, clock)
     app = Starlette(
-        routes=_list_routes(rooms, settings, admission),
-        middleware=[Middleware(Cors), Middleware(Observer), Middleware(Preflights)],
+        routes=_list_routes(rooms, settings, admission, origins),
+        middleware=[
+            Middleware(Cors, origins=origins),
+            Middleware(Observer),
+            Middleware(Preflights),
+        ],
         exception_handlers={HTTPException: _refuse},
     )
     # A redirect would turn an SDK's POST into a GET.
@@ -57,7 +70,9 @@ def build_app(rooms: Rooms, settings: Settings, admission: Admission) -> Starlet
     return app
 
 
-def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list[Route]:
+def _list_routes(
+    rooms: Rooms, settings: Settings, admission: Admission, origins: Origins
+) -> list[Route]:
     """Fixed paths stand before the parameters that would swallow them."""
     door = Door(admission, settings.max_body_bytes)
     links = Links(settings.public_url)
@@ -69,6 +84,7 @@ def _list_routes(rooms: Rooms, settings: Settings, admission: Admission) -> list
         *Apps(rooms, links, admission).routes(door),
         *ApiKeys(rooms, links, admission).routes(door),
         *Secrets(rooms, admission).routes(door),
+        *WebSites(rooms, origins).routes(door),
         *GatewaySettings(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),

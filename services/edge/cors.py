@@ -1,10 +1,15 @@
-"""Cross-origin calls from browsers: any origin may call, for no cookie is used, but secrets are."""
+"""Cross-origin calls from browsers: no cookie is used, but secrets are, so any origin may call.
+
+An application can admit its own web sites only (`origins.py`).
+"""
 
 from collections.abc import Iterable
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.edge.origins import ANY, Origins
 
 METHODS = "GET, HEAD, POST, PUT, DELETE"
 HEADERS = ", ".join(
@@ -35,19 +40,25 @@ PREFLIGHT = {
 class Cors:
     """Outermost, so that its headers stand on every answer, failures included."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _read_origin(scope["headers"]):
+        origin = _read_origin(scope["headers"]) if scope["type"] == "http" else ""
+        if not origin:
             await self._app(scope, receive, send)
             return
+        admitted = await self._origins.admit(scope["path"], origin)
 
         async def allow(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Access-Control-Allow-Origin"] = "*"
-                headers["Access-Control-Expose-Headers"] = EXPOSED
+                if admitted:
+                    headers["Access-Control-Allow-Origin"] = admitted
+                    headers["Access-Control-Expose-Headers"] = EXPOSED
+                if admitted != ANY:
+                    headers.add_vary_header("Origin")
             await send(message)
 
         await self._app(scope, receive, allow)

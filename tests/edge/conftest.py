@@ -123,7 +123,7 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
     clock = Clock()
     rooms = open_rooms(house, settings)
     admission = open_admission(rooms, settings, clock)
-    app = build_app(rooms, settings, admission)
+    app = build_app(rooms, settings, admission, clock)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://edge",

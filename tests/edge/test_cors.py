@@ -1,5 +1,7 @@
 """May a page of another origin call us, and read what we answer?"""
 
+import asyncio
+
 import pytest
 
 from services.edge import cors
@@ -32,14 +34,6 @@ async def test_a_preflight_is_answered_on_every_path_without_credentials(
     )
     assert answer.headers["access-control-max-age"] == "7200"
     assert "access-control-allow-credentials" not in answer.headers
-
-
-async def test_a_preflight_asks_no_room(world: World) -> None:
-    world.registry.calls.clear()
-
-    await world.http.options(f"{APPS}/{APP_ID}/tags", headers=PREFLIGHT)
-
-    assert not world.registry.calls
 
 
 @pytest.mark.parametrize(
@@ -82,3 +76,85 @@ async def test_without_an_origin_nothing_is_added(world: World) -> None:
     answer = await world.call("GET", "/tags")
 
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def restrict(world: World, *, only: bool = True) -> None:
+    for name, site in (("chrome", "https://acme.example.com"), ("firefox", "http://x.test:8080/a")):
+        conf = {"apiKey": "", "webSiteUrl": site}
+        answer = await world.call("PUT", f"/settings/{name}WebConf", json=conf)
+        assert answer.status_code == 200, answer.text
+    answer = await world.call("PUT", "/settings/webSitesOnly", json={"webSitesOnly": only})
+    assert answer.json() == {"webSitesOnly": only}
+
+
+@pytest.mark.parametrize(
+    ("origin", "admitted"),
+    [
+        ("https://acme.example.com", True),
+        ("https://ACME.example.com:443", True),
+        ("http://x.test:8080", True),
+        ("http://acme.example.com", False),
+        ("https://acme.example.com:8443", False),
+        ("https://acme.example.com.evil.test", False),
+        ("https://evil.test", False),
+        ("null", False),
+        ("http://[", False),
+    ],
+)
+async def test_an_application_may_admit_its_own_web_sites_only(
+    world: World, origin: str, *, admitted: bool
+) -> None:
+    await restrict(world)
+    path = f"{APPS}/{APP_ID}/tags"
+    headers = {"Origin": origin}
+
+    preflight = await world.http.options(path, headers=PREFLIGHT | headers)
+    called = await world.http.get(path, headers=world.client | headers)
+    refused = await world.http.get(path, headers=headers)
+
+    for answer in (preflight, called, refused):
+        told = answer.headers.get("access-control-allow-origin")
+        assert told == (origin if admitted else None)
+        assert "Origin" in answer.headers["vary"]
+
+
+async def test_the_restriction_can_be_lifted_and_is_read(world: World) -> None:
+    await restrict(world)
+    await restrict(world, only=False)
+
+    answer = await world.http.options(f"{APPS}/{APP_ID}/tags", headers=PREFLIGHT)
+    read = await world.call("GET", "/settings/webSitesOnly")
+
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert read.json() == {"webSitesOnly": False}
+
+
+async def test_another_edge_learns_of_it_within_seconds(world: World) -> None:
+    await restrict(world, only=False)
+    await world.http.options(f"{APPS}/{APP_ID}/tags", headers=PREFLIGHT)
+    world.registry.tenants[APP_ID].application.web_sites_only = True
+    elsewhere = PREFLIGHT | {"Origin": "https://evil.test"}
+    before = await world.http.options(f"{APPS}/{APP_ID}/tags", headers=elsewhere)
+    world.clock.now += world.settings.auth_cache_seconds
+
+    after = await world.http.options(f"{APPS}/{APP_ID}/tags", headers=elsewhere)
+
+    assert before.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in after.headers
+
+
+async def test_the_answer_is_remembered_and_asked_for_once(world: World) -> None:
+    world.registry.calls.clear()
+    await asyncio.gather(
+        *(world.http.options(f"{APPS}/{APP_ID}/tags", headers=PREFLIGHT) for _ in range(20))
+    )
+
+    assert world.registry.calls == ["GetApplication"]
+
+
+async def test_while_registry_is_away_a_page_may_read_so(world: World) -> None:
+    world.registry.failures["GetApplication"] = fault(Code.UNAVAILABLE, "")()
+
+    answer = await world.http.options(f"{APPS}/{APP_ID}/tags", headers=PREFLIGHT)
+
+    assert answer.headers["access-control-allow-origin"] == "*"

@@ -50,8 +50,9 @@ FILL = (
     """,
     """
     INSERT INTO applications (app_id, display_name, enabled, create_time, update_time, old_style,
-                              verify_client_secret, clients_list_devices)
-    SELECT gen_random_uuid(), '', true, now(), now(), false, CAST(:app AS uuid) IS NOT NULL, false
+                              verify_client_secret, clients_list_devices, web_sites_only)
+    SELECT gen_random_uuid(), '', true, now(), now(), false, CAST(:app AS uuid) IS NOT NULL, false,
+           false
     FROM generate_series(1, :rows / 10)
     """,
     """

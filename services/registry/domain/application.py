@@ -15,6 +15,7 @@ class Application:
     old_style: bool = False
     verify_client_secret: bool = True
     clients_list_devices: bool = False
+    web_sites_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,4 @@ class ApplicationUpdate:
     enabled: bool | None = None
     verify_client_secret: bool | None = None
     clients_list_devices: bool | None = None
+    web_sites_only: bool | None = None

@@ -30,6 +30,7 @@ COLUMNS = (
     applications.c.old_style,
     applications.c.verify_client_secret,
     applications.c.clients_list_devices,
+    applications.c.web_sites_only,
 )
 IS_ALIVE = applications.c.delete_time.is_(None)
 

@@ -93,6 +93,7 @@ applications = sa.Table(
     sa.Column("old_style", sa.Boolean),
     sa.Column("verify_client_secret", sa.Boolean),
     sa.Column("clients_list_devices", sa.Boolean),
+    sa.Column("web_sites_only", sa.Boolean),
     sa.Column("access_version", sa.BigInteger),
 )
 

@@ -25,7 +25,13 @@ application_exists = fault(Code.ALREADY_EXISTS, "APPLICATION_EXISTS")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 gateway_not_configured = fault(Code.NOT_FOUND, "GATEWAY_NOT_CONFIGURED")
 
-CHANGEABLE = {"display_name", "enabled", "verify_client_secret", "clients_list_devices"}
+CHANGEABLE = {
+    "display_name",
+    "enabled",
+    "verify_client_secret",
+    "clients_list_devices",
+    "web_sites_only",
+}
 VAPID_POINT = b"\x04" + bytes(range(64))
 
 

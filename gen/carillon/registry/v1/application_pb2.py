@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&carillon/registry/v1/application.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n\x0b\x41pplication\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\told_style\x18\x06 \x01(\x08\x12\x1c\n\x14verify_client_secret\x18\x07 \x01(\x08\x12\x1c\n\x14\x63lients_list_devices\x18\x08 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&carillon/registry/v1/application.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n\x0b\x41pplication\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\told_style\x18\x06 \x01(\x08\x12\x1c\n\x14verify_client_secret\x18\x07 \x01(\x08\x12\x1c\n\x14\x63lients_list_devices\x18\x08 \x01(\x08\x12\x16\n\x0eweb_sites_only\x18\t \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.applic
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_APPLICATION']._serialized_start=98
-  _globals['_APPLICATION']._serialized_end=343
+  _globals['_APPLICATION']._serialized_end=367
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class Application(_message.Message):
     OLD_STYLE_FIELD_NUMBER: _builtins.int
     VERIFY_CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CLIENTS_LIST_DEVICES_FIELD_NUMBER: _builtins.int
+    WEB_SITES_ONLY_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """A GUID in lower case. Chosen at creation or issued. Immutable."""
     display_name: _builtins.str
@@ -47,6 +48,10 @@ class Application(_message.Message):
     """
     clients_list_devices: _builtins.bool
     """Whether the clientSecret opens the list of devices, which shows addresses."""
+    web_sites_only: _builtins.bool
+    """Whether only pages of the web sites in its gateways' configurations may call
+    it across origins, rather than any page.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -66,10 +71,11 @@ class Application(_message.Message):
         old_style: _builtins.bool = ...,
         verify_client_secret: _builtins.bool = ...,
         clients_list_devices: _builtins.bool = ...,
+        web_sites_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "clients_list_devices", b"clients_list_devices", "create_time", b"create_time", "display_name", b"display_name", "enabled", b"enabled", "old_style", b"old_style", "update_time", b"update_time", "verify_client_secret", b"verify_client_secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "clients_list_devices", b"clients_list_devices", "create_time", b"create_time", "display_name", b"display_name", "enabled", b"enabled", "old_style", b"old_style", "update_time", b"update_time", "verify_client_secret", b"verify_client_secret", "web_sites_only", b"web_sites_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

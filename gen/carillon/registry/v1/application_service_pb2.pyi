@@ -194,8 +194,8 @@ class UpdateApplicationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Required. Of `display_name`, `enabled`, `verify_client_secret` and
-        `clients_list_devices`.
+        """Required. Of `display_name`, `enabled`, `verify_client_secret`,
+        `clients_list_devices` and `web_sites_only`.
         """
 
     def __init__(

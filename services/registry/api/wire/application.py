@@ -7,7 +7,13 @@ from services.registry.api.wire import checks
 from services.registry.domain.application import Application, ApplicationUpdate
 
 MAX_DISPLAY_NAME = 254
-CHANGEABLE = ("display_name", "enabled", "verify_client_secret", "clients_list_devices")
+CHANGEABLE = (
+    "display_name",
+    "enabled",
+    "verify_client_secret",
+    "clients_list_devices",
+    "web_sites_only",
+)
 
 
 def parse_app_id(value: str) -> UUID:
@@ -38,6 +44,7 @@ def parse_update(
         clients_list_devices=(
             wanted.clients_list_devices if "clients_list_devices" in named else None
         ),
+        web_sites_only=wanted.web_sites_only if "web_sites_only" in named else None,
     )
 
 
@@ -51,4 +58,5 @@ def show(application: Application) -> application_pb2.Application:
         old_style=application.old_style,
         verify_client_secret=application.verify_client_secret,
         clients_list_devices=application.clients_list_devices,
+        web_sites_only=application.web_sites_only,
     )

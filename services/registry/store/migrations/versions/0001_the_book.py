@@ -20,6 +20,7 @@ STATEMENTS = (
         old_style boolean NOT NULL,
         verify_client_secret boolean NOT NULL,
         clients_list_devices boolean NOT NULL,
+        web_sites_only boolean NOT NULL,
         access_version bigint NOT NULL DEFAULT 1
     )
     """,
