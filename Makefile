@@ -4,6 +4,7 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 BUF := node_modules/.bin/buf
+DEBIAN := firefox-esr
 PROTOS = $(shell cd protos && find . -name '*.proto' | sed 's|^\./||' | sort)
 SERVICES = $(filter %_service.proto,$(PROTOS))
 export UV_PYTHON_DOWNLOADS := never
@@ -20,7 +21,7 @@ setup: .venv/.installed ## Install what the lock file says into .venv
 run: .venv/.installed ## Run the whole house with the sandbox, until Ctrl-C
 	@exec $(PYTHON) -m dev.run
 
-test: .venv/.installed ## Run all tests
+test: .venv/.installed .tools/.debian ## Run all tests
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 check: .venv/.installed node_modules/.installed ## Hold the line: generated code, lints, types, arrows
@@ -79,6 +80,14 @@ $(UV):
 	  { echo "Python 3.11 or newer is needed: $$(python3 --version) found."; exit 1; }
 	@python3 -m venv .tools || { echo "Python's venv module is needed (Debian: python3-venv)."; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# What tests use as independent judges. Where it may not be installed, they say so and are skipped.
+.tools/.debian: | $(UV)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends $(DEBIAN); } >.tools/debian.log 2>&1 && touch $@ || \
+	    echo "Tests that need $(DEBIAN) are skipped: .tools/debian.log says why."; \
+	else echo "Tests that need $(DEBIAN) are skipped, unless these are installed."; fi
 
 node_modules/.installed: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 with npm is needed: no npm found."; exit 1; }

@@ -26,10 +26,10 @@ PREFERENCES = {
 @asynccontextmanager
 async def showing(url: str, push_server: str, profile: Path) -> AsyncIterator[None]:
     """A browser that shows a page; `push_server` is a ws:// URL."""
-    profile.mkdir()
+    await asyncio.to_thread(profile.mkdir)
     preferences = {**PREFERENCES, "dom.push.serverURL": push_server}
     lines = [f"user_pref({_write(name)}, {_write(value)});" for name, value in preferences.items()]
-    (profile / "user.js").write_text("\n".join(lines))
+    await asyncio.to_thread((profile / "user.js").write_text, "\n".join(lines))
     browser = await asyncio.create_subprocess_exec(
         *(PROGRAM, "--headless", "--no-remote", "--profile", str(profile), url),
         stdout=asyncio.subprocess.DEVNULL,
