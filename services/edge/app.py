@@ -36,6 +36,7 @@ from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.routes.web_sites import WebSites
+from services.edge.routes.website import Website
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
 
@@ -86,6 +87,7 @@ def _list_routes(
         *Secrets(rooms, admission).routes(door),
         *WebSites(rooms, origins).routes(door),
         *GatewaySettings(rooms, links).routes(door),
+        *Website(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),
         *Quarantine(rooms).routes(door),

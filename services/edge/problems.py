@@ -149,6 +149,10 @@ def _api_keys_exhausted(fault: RemoteFault) -> Problem:
     )
 
 
+def _website_token_invalid(_: RemoteFault) -> Problem:
+    return unauthenticated("'Authorization: ApplePushNotifications' with its push package's token")
+
+
 def _device_missing(fault: RemoteFault) -> Problem:
     return missing("Device", "deviceId", fault.facts.get("device_id", ""))
 
@@ -242,6 +246,7 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (REGISTRY, "API_KEYS_EXHAUSTED"): _api_keys_exhausted,
     (REGISTRY, "DEVICE_NOT_FOUND"): _device_missing,
     (REGISTRY, "GATEWAY_NOT_CONFIGURED"): _gateway_missing,
+    (REGISTRY, "WEBSITE_TOKEN_INVALID"): _website_token_invalid,
     (TARGETING, "FIELD_INVALID"): _field_invalid,
     (TARGETING, "PAGE_TOKEN_INVALID"): _cursor_invalid,
     (TARGETING, "TAG_NOT_FOUND"): _tag_missing,

@@ -9,6 +9,7 @@ from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
 from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
 from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
 from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
+from carillon.registry.v1 import website_service_pb2_grpc as website_rpc
 from carillon.targeting.v1 import subscription_service_pb2_grpc as subscription_rpc
 from carillon.targeting.v1 import tag_service_pb2_grpc as tag_rpc
 from services.edge.settings import Settings
@@ -23,6 +24,7 @@ class Rooms:
     access: "access_rpc.AccessServiceAsyncStub"
     applications: "application_rpc.ApplicationServiceAsyncStub"
     devices: "device_rpc.DeviceServiceAsyncStub"
+    websites: "website_rpc.WebsiteServiceAsyncStub"
     gateways: "gateway_rpc.GatewayServiceAsyncStub"
     credentials: "credential_rpc.CredentialServiceAsyncStub"
     tags: "tag_rpc.TagServiceAsyncStub"
@@ -41,6 +43,7 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
         access=access_rpc.AccessServiceStub(registry),
         applications=application_rpc.ApplicationServiceStub(registry),
         devices=device_rpc.DeviceServiceStub(registry),
+        websites=website_rpc.WebsiteServiceStub(registry),
         gateways=gateway_rpc.GatewayServiceStub(registry),
         credentials=credential_rpc.CredentialServiceStub(dispatch),
         tags=tag_rpc.TagServiceStub(targeting),

@@ -12,6 +12,7 @@ from carillon.registry.v1 import (
     device_service_pb2_grpc,
     gateway_service_pb2_grpc,
     recipient_service_pb2_grpc,
+    website_service_pb2_grpc,
 )
 from services.kit.database import open_engine
 from services.kit.process import House
@@ -22,8 +23,10 @@ from services.registry.api.change_service import ChangeServicer
 from services.registry.api.device_service import DeviceServicer
 from services.registry.api.gateway_service import GatewayServicer
 from services.registry.api.recipient_service import RecipientServicer
+from services.registry.api.website_service import WebsiteServicer
 from services.registry.expiries import Expiries
 from services.registry.finder import Finder
+from services.registry.packaging import Packaging
 from services.registry.registrar import Registrar
 from services.registry.settings import Settings
 from services.registry.slicer import Slicer
@@ -31,7 +34,7 @@ from services.registry.sweeper import Sweeper
 
 SERVICES = [
     f"carillon.registry.v1.{name}Service"
-    for name in ("Access", "Application", "Change", "Device", "Gateway", "Recipient")
+    for name in ("Access", "Application", "Change", "Device", "Gateway", "Recipient", "Website")
 ]
 # Each edge asks for the versions every second, and each who follows the feed reads it.
 POLLS = (
@@ -61,6 +64,10 @@ async def open_room(house: House, settings: Settings) -> int:
     )
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(
         GatewayServicer(db, read_clock, vault), server
+    )
+    tokens = settings.make_website_tokens()
+    website_service_pb2_grpc.add_WebsiteServiceServicer_to_server(
+        WebsiteServicer(db, read_clock, Packaging(db, vault, tokens), tokens), server
     )
     _add_book(server, db, registrar, finder)
     return await serve(house, server, settings.listen, SERVICES)

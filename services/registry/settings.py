@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import structlog
 from services.kit.settings import SettingInvalid
 from services.registry.domain.secrets import MIN_PEPPER_BYTES, Judge
 from services.registry.domain.vault import KEY_BYTES, Vault
+from services.registry.domain.website import WebsiteTokens
 
 log = structlog.get_logger()
 
@@ -41,6 +43,11 @@ class Settings:
                 f"SECRET_PEPPER must be {MIN_PEPPER_BYTES} bytes or more in base64."
             )
         return Judge(pepper)
+
+    def make_website_tokens(self) -> WebsiteTokens:
+        """Under a key of their own, which the pepper yields."""
+        pepper = _decode("SECRET_PEPPER", self.secret_pepper)
+        return WebsiteTokens(hmac.digest(pepper, b"tokens of push packages", "sha256"))
 
     def make_vault(self) -> Vault:
         if not self.encryption_keys_file:

@@ -20,6 +20,7 @@ from carillon.registry.v1.change_service_pb2_grpc import ChangeServiceStub
 from carillon.registry.v1.device_service_pb2_grpc import DeviceServiceStub
 from carillon.registry.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from carillon.registry.v1.recipient_service_pb2_grpc import RecipientServiceStub
+from carillon.registry.v1.website_service_pb2_grpc import WebsiteServiceStub
 from carillon.type.v1 import platform_pb2
 from services.kit.client import RemoteFault, read_fault
 from services.registry.domain.application import Application
@@ -59,6 +60,7 @@ class Stubs:
         self.changes = ChangeServiceStub(channel)
         self.devices = DeviceServiceStub(channel)
         self.gateways = GatewayServiceStub(channel)
+        self.websites = WebsiteServiceStub(channel)
         self.recipients = RecipientServiceStub(channel)
 
     async def new_app(self) -> str:

@@ -6,7 +6,8 @@ Fault
 ├── ApiKeyNotFound
 ├── ApiKeysExhausted
 ├── DeviceNotFound
-└── GatewayNotConfigured
+├── GatewayNotConfigured
+└── WebsiteTokenInvalid
 """
 
 from uuid import UUID
@@ -63,3 +64,11 @@ class GatewayNotConfigured(Fault):
 
     def __init__(self, kind: GatewayKind) -> None:
         super().__init__(f"the gateway {kind.name} is not configured", kind=kind.name)
+
+
+class WebsiteTokenInvalid(Fault):
+    code = Code.UNAUTHENTICATED
+    reason = "WEBSITE_TOKEN_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("no push package of this website holds this token")

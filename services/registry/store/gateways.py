@@ -106,6 +106,16 @@ async def read(
     return _open(vault, app_id, row)
 
 
+async def read_icons(tx: AsyncConnection, app_id: UUID) -> dict[str, bytes]:
+    """A website's own icons; none if it has none, or there is no such website."""
+    is_it = gateway_configurations.c.kind == GatewayKind.WEB_SAFARI
+    query = sa.select(gateway_configurations.c.icons)
+    icons = (
+        await tx.execute(query.where(gateway_configurations.c.app_id == app_id, is_it))
+    ).scalar()
+    return msgspec.msgpack.decode(icons, type=dict[str, bytes]) if icons else {}
+
+
 async def find_account(
     tx: AsyncConnection, vault: Vault, app_id: UUID
 ) -> GatewayConfiguration | None:

@@ -12,6 +12,7 @@ from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1 import device_service_pb2_grpc as rpc
 from carillon.registry.v1 import gateway_service_pb2 as gateway_pb
 from carillon.registry.v1 import gateway_service_pb2_grpc as gateway_rpc
+from carillon.registry.v1 import website_service_pb2_grpc as website_rpc
 from carillon.registry.v1.access_pb2 import ApiKey, CallerRole
 from carillon.registry.v1.application_pb2 import Application
 from carillon.registry.v1.device_pb2 import Device, DeviceState
@@ -19,6 +20,7 @@ from carillon.registry.v1.gateway_pb2 import GatewayConfiguration, GatewayState
 from services.kit.faults import Code, FieldInvalid
 from tests.edge.rooms.access import AccessRules
 from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+from tests.edge.rooms.websites import Websites
 
 application_not_found = fault(Code.NOT_FOUND, "APPLICATION_NOT_FOUND")
 application_exists = fault(Code.ALREADY_EXISTS, "APPLICATION_EXISTS")
@@ -61,6 +63,7 @@ class Registry(Mood):
         super().__init__()
         self.tenants: dict[str, Tenant] = {}
         self.uids = 0
+        self.websites = Websites(self)
 
     def tenant(self, app_id: str) -> Tenant:
         if app_id not in self.tenants:
@@ -78,6 +81,7 @@ class Registry(Mood):
         access_rpc.add_AccessServiceServicer_to_server(AccessRules(self), server)
         rpc.add_DeviceServiceServicer_to_server(Devices(self), server)
         gateway_rpc.add_GatewayServiceServicer_to_server(Gateways(self), server)
+        website_rpc.add_WebsiteServiceServicer_to_server(self.websites, server)
 
 
 class Applications(app_rpc.ApplicationServiceServicer):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/registry/v1/error_reason.proto\x12\x14\x63\x61rillon.registry.v1*\xc7\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_FIELD_INVALID\x10\x01\x12&\n\"ERROR_REASON_APPLICATION_NOT_FOUND\x10\x02\x12#\n\x1f\x45RROR_REASON_APPLICATION_EXISTS\x10\x03\x12!\n\x1d\x45RROR_REASON_DEVICE_NOT_FOUND\x10\x06\x12\'\n#ERROR_REASON_GATEWAY_NOT_CONFIGURED\x10\x07\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x08\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\t\x12\"\n\x1e\x45RROR_REASON_API_KEY_NOT_FOUND\x10\n\x12#\n\x1f\x45RROR_REASON_API_KEYS_EXHAUSTED\x10\x0b\"\x04\x08\x04\x10\x04\"\x04\x08\x05\x10\x05*!ERROR_REASON_APPLICATION_DISABLED* ERROR_REASON_CREDENTIALS_INVALIDb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/registry/v1/error_reason.proto\x12\x14\x63\x61rillon.registry.v1*\xef\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_FIELD_INVALID\x10\x01\x12&\n\"ERROR_REASON_APPLICATION_NOT_FOUND\x10\x02\x12#\n\x1f\x45RROR_REASON_APPLICATION_EXISTS\x10\x03\x12!\n\x1d\x45RROR_REASON_DEVICE_NOT_FOUND\x10\x06\x12\'\n#ERROR_REASON_GATEWAY_NOT_CONFIGURED\x10\x07\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x08\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\t\x12\"\n\x1e\x45RROR_REASON_API_KEY_NOT_FOUND\x10\n\x12#\n\x1f\x45RROR_REASON_API_KEYS_EXHAUSTED\x10\x0b\x12&\n\"ERROR_REASON_WEBSITE_TOKEN_INVALID\x10\x0c\"\x04\x08\x04\x10\x04\"\x04\x08\x05\x10\x05*!ERROR_REASON_APPLICATION_DISABLED* ERROR_REASON_CREDENTIALS_INVALIDb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.error_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=66
-  _globals['_ERRORREASON']._serialized_end=521
+  _globals['_ERRORREASON']._serialized_end=561
 # @@protoc_insertion_point(module_scope)

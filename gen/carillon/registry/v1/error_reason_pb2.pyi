@@ -41,6 +41,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The application has no API key of this id. Metadata: key_id."""
     ERROR_REASON_API_KEYS_EXHAUSTED: _ErrorReason.ValueType  # 11
     """The application has as many API keys as it may have. Metadata: limit."""
+    ERROR_REASON_WEBSITE_TOKEN_INVALID: _ErrorReason.ValueType  # 12
+    """No package of ours for this website holds this token."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why registry refused. Sent as google.rpc.ErrorInfo with the domain
@@ -66,4 +68,6 @@ ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 10
 """The application has no API key of this id. Metadata: key_id."""
 ERROR_REASON_API_KEYS_EXHAUSTED: ErrorReason.ValueType  # 11
 """The application has as many API keys as it may have. Metadata: limit."""
+ERROR_REASON_WEBSITE_TOKEN_INVALID: ErrorReason.ValueType  # 12
+"""No package of ours for this website holds this token."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
