@@ -31,12 +31,12 @@ from services.edge.routes.identity import Identity
 from services.edge.routes.messages import Messages, SingleMessage
 from services.edge.routes.quarantine import Quarantine
 from services.edge.routes.reference import Reference
+from services.edge.routes.safari import Safari
 from services.edge.routes.secrets import Secrets
 from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.routes.web_sites import WebSites
-from services.edge.routes.website import Website
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
 
@@ -87,7 +87,7 @@ def _list_routes(
         *Secrets(rooms, admission).routes(door),
         *WebSites(rooms, origins).routes(door),
         *GatewaySettings(rooms, links).routes(door),
-        *Website(rooms, links).routes(door),
+        *Safari(rooms, links).routes(door),
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),
         *Quarantine(rooms).routes(door),

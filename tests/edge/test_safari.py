@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from carillon.registry.v1.website_service_pb2 import BuildPushPackageRequest
-from services.edge.routes.website import MAX_PACKAGES_AT_ONCE
+from services.edge.routes.safari import MAX_PACKAGES_AT_ONCE
 from tests.edge.conftest import APP_ID, PUBLIC, World
 
 SITE = "/settings/safariWebConf"

@@ -46,7 +46,7 @@ class LogBody(msgspec.Struct):
     logs: list[str] = []
 
 
-class Website:
+class Safari:
     def __init__(self, rooms: Rooms, links: Links) -> None:
         self._rooms = rooms
         self._links = links
