@@ -1,8 +1,12 @@
-"""Do the server SDKs find what they insist on: Node, Java, Swift, Go?"""
+"""Do the server SDKs find what they insist on: Node, Java, Swift, Go?
+
+Each has two modes: with the appSecret, and with an API key that is exchanged for a token.
+"""
 
 import gzip
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -176,3 +180,59 @@ async def test_go_reads_the_public_settings(service: Service, go: Go) -> None:
 
     assert sender.json == {"senderId": "123456789012"}
     assert isinstance(key.json["webpushServerKey"], str)
+
+
+API_KEY_GRANT = "urn:ibm:params:oauth:grant-type:apikey"
+
+
+async def exchange(service: Service, form: dict[str, str], **headers: str) -> Any:
+    """What the SDKs ask of the identity service; on this host they find it here."""
+    sent = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    content = urlencode(form).encode()
+    return await service.line.ask("POST", "/identity/token", sent, content=content)
+
+
+@pytest.mark.parametrize(
+    ("extra", "headers"),
+    [
+        ({}, {}),
+        ({"response_type": "cloud_iam"}, {"Accept": "application/json"}),
+        ({}, {"Accept": "application/json", "Authorization": "Basic Yng6Yng="}),
+    ],
+    ids=["java", "node and swift", "openwhisk"],
+)
+async def test_an_api_key_becomes_a_token_that_sends(
+    service: Service, extra: dict[str, str], headers: dict[str, str]
+) -> None:
+    """Java needs 200, a string and an integer in seconds; it renews once that has passed."""
+    form = {"grant_type": API_KEY_GRANT, "apikey": service.world.api_key, **extra}
+    token = await exchange(service, form, **headers)
+
+    assert token.status == 200
+    assert isinstance(token.json["access_token"], str)
+    assert isinstance(token.json["expiration"], int)
+    assert token.json["token_type"] == "Bearer"
+
+    bearer = {
+        "Authorization": f"Bearer {token.json['access_token']}",
+        "Content-Type": "application/json",
+    }
+    sent = await service.line.ask("POST", f"{APP}/messages", bearer, {"message": {"alert": "x"}})
+
+    assert sent.status == 202
+
+
+async def test_a_token_is_refreshed(service: Service) -> None:
+    """The Python client does, and ow2's token manager."""
+    first = await exchange(service, {"grant_type": API_KEY_GRANT, "apikey": service.world.api_key})
+    form = {"grant_type": "refresh_token", "refresh_token": first.json["refresh_token"]}
+    again = await exchange(service, form, Authorization="Basic Yng6Yng=")
+
+    assert again.status == 200
+    assert again.json["access_token"]
+
+
+async def test_a_wrong_api_key_is_told_in_json(service: Service) -> None:
+    refused = await exchange(service, {"grant_type": API_KEY_GRANT, "apikey": "nonsense"})
+
+    assert (refused.status, refused.json["code"]) == (401, "CARILLON0401E")

@@ -164,3 +164,12 @@ async def test_it_is_asked_for_by_a_host_with_a_slash_too_many(
     answer = await service.line.ask("GET", f"/{APP}/tags", {"clientSecret": service.client_secret})
 
     assert answer.status == 200
+
+
+async def test_an_extension_reads_its_sender_first(service: Service, browser: Browser) -> None:
+    conf = {"apiKey": "AAAA", "senderId": "123456789012"}
+    await service.world.call("PUT", "/settings/chromeAppExtConf", json=conf)
+
+    sender = await browser.ask("GET", "/settings/chromeAppExtConfPublic")
+
+    assert (sender.status, sender.json) == (200, {"senderId": "123456789012"})

@@ -11,6 +11,8 @@ from services.edge.openapi import schemas
 from services.edge.openapi.document import FOLDER, Document, operations
 
 CODE = re.compile(r"`([^`]*)`")
+STRONG = re.compile(r"\*\*([^*]+)\*\*")
+FAILURES = "300"
 ACCESS_WORDS = {
     "open": "anybody",
     "client-read": "apps, browsers and back ends",
@@ -90,16 +92,24 @@ def _render_operation(
     if body:
         yield "<h4>Body</h4>"
         yield from _render_content(body)
-    yield "<h4>Answers</h4><dl>"
-    for status, named in operation["responses"].items():
-        response = _resolve(document, named)
-        phrase = HTTPStatus(int(status)).phrase
-        yield f'<dt class="s{status[0]}">{status} {phrase}</dt>'
-        yield f"<dd>{_mark_up(response['description'])}"
-        if status < "300":
-            yield from _render_content(response)
+    answers = {s: _resolve(document, one) for s, one in operation["responses"].items()}
+    yield "<h4>Answers</h4>"
+    yield from _render_answers({s: one for s, one in answers.items() if s < FAILURES})
+    failures = {s: one for s, one in answers.items() if s >= FAILURES}
+    yield f"<details><summary>Refusals: {', '.join(failures)}</summary>"
+    yield from _render_answers(failures)
+    yield "</details></article>"
+
+
+def _render_answers(answers: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    yield "<dl>"
+    for status, answer in answers.items():
+        yield f'<dt class="s{status[0]}">{status} {HTTPStatus(int(status)).phrase}</dt>'
+        yield f"<dd>{_mark_up(answer['description'])}"
+        if status < FAILURES:
+            yield from _render_content(answer)
         yield "</dd>"
-    yield "</dl></article>"
+    yield "</dl>"
 
 
 def _describe_callers(operation: Mapping[str, Any]) -> str:
@@ -173,5 +183,6 @@ def _paragraphs(text: str) -> str:
 
 
 def _mark_up(text: str) -> str:
-    """The one piece of Markdown that the document uses: `code`."""
-    return CODE.sub(r"<code>\1</code>", escape(text.strip()))
+    """The two pieces of Markdown that the document uses: `code` and **strong**."""
+    coded = CODE.sub(r"<code>\1</code>", escape(text.strip()))
+    return STRONG.sub(r"<strong>\1</strong>", coded)
