@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import structlog
 from opentelemetry import trace
@@ -15,7 +15,7 @@ from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Message, Status, TargetKind
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import Slicer, TargetRefused
-from services.dispatch.store import ledger, messages, parcels, plans, requests
+from services.dispatch.store import counts, days, messages, parcels, plans, requests
 from services.dispatch.tracing import context_of
 from services.kit.database import is_outage
 
@@ -29,6 +29,11 @@ WAKE_LIMIT = 1000
 FINISH_LIMIT = 250
 KEEP_HOUSE_SECONDS = 3600.0
 DAYS_AHEAD = 7
+FOLD_SECONDS = 1.0
+FOLD_LIMIT = 5000
+FORGET_LIMIT = 5000
+# Longer than any report looks back.
+KEEP_COUNTS = timedelta(days=400)
 MAX_FAILURES = 8
 MAX_BACKOFF = timedelta(minutes=5)
 
@@ -64,6 +69,7 @@ class Planner:
                 group.create_task(work(name, self.plan_next, self.plans_bell, POLL_SECONDS))
             group.create_task(work("finisher", self.finish, self.endings_bell, POLL_SECONDS))
             group.create_task(work("waker", self.wake, quiet, WAKE_SECONDS))
+            group.create_task(work("counter", self.fold, Bell(), FOLD_SECONDS))
             group.create_task(work("keeper", self.keep_house, Bell(), KEEP_HOUSE_SECONDS))
 
     async def plan_next(self) -> bool:
@@ -181,15 +187,32 @@ class Planner:
             self._ring_parcels()
         return woken == WAKE_LIMIT
 
-    async def keep_house(self) -> bool:
-        """Open the ledger's coming days, drop those beyond retention, forget old request ids."""
-        now = self._clock()
-        today: date = now.date()
+    async def fold(self) -> bool:
+        """Add what was counted since to the totals; whether there may be more."""
         with suppress_instrumentation():
             async with self._db.begin() as tx:
-                await ledger.open_days(tx, today - timedelta(days=1), DAYS_AHEAD + 1)
-                dropped = await ledger.drop_days(tx, today - self._retention)
+                return await counts.fold(tx, FOLD_LIMIT) == FOLD_LIMIT
+
+    async def keep_house(self) -> bool:
+        """Open the coming days, forget what is beyond retention, and old request ids."""
+        now = self._clock()
+        today: date = now.date()
+        oldest = today - self._retention
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                await days.open_days(tx, today - timedelta(days=1), DAYS_AHEAD + 1)
                 await requests.forget_expired(tx, now)
+            # Before their outcomes: nobody may find a message whose day is gone.
+            while await self._forget_messages(datetime.combine(oldest, time(), UTC)):
+                pass
+            async with self._db.begin() as tx:
+                dropped = await days.drop_days(tx, oldest)
+                await counts.forget_receipts(tx, oldest)
+                await counts.forget_days(tx, today - KEEP_COUNTS)
         if dropped:
-            log.info("ledger.dropped", days=dropped)
+            log.info("days.dropped", partitions=dropped)
         return False
+
+    async def _forget_messages(self, before: datetime) -> bool:
+        async with self._db.begin() as tx:
+            return await messages.forget(tx, before, FORGET_LIMIT) == FORGET_LIMIT

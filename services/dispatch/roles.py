@@ -86,11 +86,12 @@ async def open_api(premises: Premises) -> int:
         ring_plans=premises.ringer(store.PLANS),
         ring_parcels=premises.ringer(store.PARCELS),
     )
+    neighbours = Neighbours(premises.registry, premises.targeting)
     servicer = MessageServicer(
         premises.db,
         acceptance,
-        Receiving(premises.db, now),
-        Neighbours(premises.registry, premises.targeting),
+        Receiving(premises.db, neighbours, now),
+        neighbours,
         SizeLimits(premises.settings.apple_payload_bytes),
         now,
     )

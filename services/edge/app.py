@@ -19,6 +19,7 @@ from services.edge.links import Links
 from services.edge.observer import Observer
 from services.edge.origins import Origins
 from services.edge.problems import Problem
+from services.edge.receipts import Receipts
 from services.edge.rooms import Rooms
 from services.edge.routes import health
 from services.edge.routes.api_keys import ApiKeys
@@ -92,11 +93,11 @@ def _list_routes(
         *devices.routes(door),
         *Quarantine(rooms).routes(door),
         *Tags(rooms, links).routes(door),
-        *Subscriptions(rooms, links).routes(door),
+        *Subscriptions(rooms, links, strict=settings.strict_subscriptions).routes(door),
         *Channels(rooms, links).routes(door),
         *ChannelGroups(rooms, links).routes(door),
         *Messages(rooms, links).routes(door),
-        *Deliveries(rooms, links, SingleMessage(rooms, links)).routes(door),
+        *Deliveries(rooms, links, SingleMessage(rooms, links), Receipts(rooms)).routes(door),
     ]
 
 

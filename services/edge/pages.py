@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from starlette.requests import Request
 
@@ -60,28 +61,46 @@ def _read_number(text: str, default: int) -> int | None:
     return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
 
+class Listed(Protocol):
+    """What every list answer of the rooms has."""
+
+    next_page_token: str
+    previous_page_token: str
+    total_size: int
+
+    def HasField(self, field_name: Any, /) -> bool: ...  # noqa: ANN401  a literal of each answer's own
+
+
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """Describes one page of an answer and its neighbours."""
+    """Describes one page of an answer and its neighbours, which cursors lead to."""
 
     links: Links
+
+    def tell(self, request: Request, listed: Listed, count: int) -> dict[str, object]:
+        """Of a list that can be walked both ways. The total is told where it is known."""
+        total = listed.total_size if listed.HasField("total_size") else None
+        if total is None and not listed.next_page_token and not listed.previous_page_token:
+            total = count
+        described: dict[str, object] = {"count": count}
+        if total is not None:
+            described["totalCount"] = total
+        tokens = {"next": listed.next_page_token, "previous": listed.previous_page_token}
+        for neighbour, token in tokens.items():
+            if token:
+                described[neighbour] = self.links.page(request, offset="", cursor=token)
+        return described
 
     def describe(
         self, request: Request, page: Page, *, count: int, total: int | None, next_token: str
     ) -> dict[str, object]:
-        """`total` is None where nobody counted."""
+        """Of a short list that is walked forwards. `total` is None where nobody counted."""
         described: dict[str, object] = {"count": count}
         if total is not None:
             described["totalCount"] = total
         if next_token:
-            described["next"] = self._next(request, page, next_token)
+            described["next"] = self.links.page(request, offset="", cursor=next_token)
         if page.offset:
             before = str(max(0, page.offset - page.size))
             described["previous"] = self.links.page(request, offset=before, cursor="")
         return described
-
-    def _next(self, request: Request, page: Page, next_token: str) -> str:
-        offset = page.offset + page.size
-        if page.cursor or offset > MAX_OFFSET:
-            return self.links.page(request, offset="", cursor=next_token)
-        return self.links.page(request, offset=str(offset), cursor="")

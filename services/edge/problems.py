@@ -21,6 +21,7 @@ VALUE_INVALID = "FPWSE0005E"
 QUERY_UNKNOWN = "FPWSE0007E"
 QUERY_MISSING = "FPWSE0008E"
 INTERNAL = "FPWSE0010E"
+SUBSCRIPTION_EXISTS = "FPWSE0011E"
 SUBSCRIPTION_MISSING = "FPWSE0012E"
 OVERLOADED = "FPWSE0025E"
 APPLICATION_DISABLED = "FPWSE1007E"
@@ -107,6 +108,14 @@ def application_disabled() -> Problem:
     return Problem(409, APPLICATION_DISABLED, "The service is disabled for this application.")
 
 
+def subscription_exists(device_id: str, tag_name: str) -> Problem:
+    return Problem(
+        409,
+        SUBSCRIPTION_EXISTS,
+        f"The device '{device_id}' is subscribed to the tag '{tag_name}' already.",
+    )
+
+
 def subscription_missing(device_id: str, tag_name: str) -> Problem:
     return Problem(
         404,
@@ -172,7 +181,12 @@ def _tag_exists(fault: RemoteFault) -> Problem:
 
 
 def _subscription_missing(fault: RemoteFault) -> Problem:
-    return subscription_missing(fault.facts.get("device_id", ""), fault.facts.get("tag_name", ""))
+    subscription_id = fault.facts.get("subscription_id", "")
+    return Problem(
+        404,
+        SUBSCRIPTION_MISSING,
+        f"The resource 'Subscription' with subscriptionId '{subscription_id}' does not exist.",
+    )
 
 
 def _message_missing(fault: RemoteFault) -> Problem:

@@ -29,6 +29,9 @@ class Settings:
     # long a revoked secret may go on working where registry does not answer.
     auth_cache_seconds: float = 4.0
     max_body_bytes: int = 1024 * 1024
+    # Whether a subscription made twice is refused with 409: the Android SDK takes that for a
+    # failure.
+    strict_subscriptions: bool = False
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""
 

@@ -24,6 +24,7 @@ from services.registry.api.device_service import DeviceServicer
 from services.registry.api.gateway_service import GatewayServicer
 from services.registry.api.recipient_service import RecipientServicer
 from services.registry.api.website_service import WebsiteServicer
+from services.registry.counting import Counting
 from services.registry.expiries import Expiries
 from services.registry.finder import Finder
 from services.registry.packaging import Packaging
@@ -81,6 +82,7 @@ def _start_sweeper(house: House, db: AsyncEngine, settings: Settings) -> Sweeper
         keep_changes=timedelta(days=settings.change_days),
     )
     house.keep_running("sweeper", sweeper.run())
+    house.keep_running("counting", Counting(db).run())
     return sweeper
 
 

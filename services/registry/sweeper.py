@@ -9,12 +9,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.kit.database import is_outage
-from services.registry.store import sweeping
+from services.registry.store import counts, sweeping
 
 log = structlog.get_logger()
 
 BATCH = 5000
 PAUSE_SECONDS = 60.0
+# Longer than any report looks back.
+KEEP_DAYS = timedelta(days=400)
 
 
 class Sweeper:
@@ -54,7 +56,12 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Remove all that there is to remove now."""
-        for step in (self._sweep_application, self._sweep_tombstones, self._sweep_changes):
+        for step in (
+            self._sweep_application,
+            self._sweep_tombstones,
+            self._sweep_changes,
+            self._sweep_days,
+        ):
             while await self._commit(step):
                 pass
 
@@ -67,6 +74,7 @@ class Sweeper:
         if app_id is None:
             return False
         if await sweeping.remove_devices(tx, app_id, self._batch) == 0:
+            await counts.forget_application(tx, app_id)
             await sweeping.note_swept(tx, app_id, self._clock())
             log.info("application.swept", app_id=str(app_id))
         return True
@@ -74,6 +82,10 @@ class Sweeper:
     async def _sweep_tombstones(self, tx: AsyncConnection) -> bool:
         before = self._clock() - self._keep_tombstones
         return await sweeping.remove_tombstones(tx, before, self._batch) == self._batch
+
+    async def _sweep_days(self, tx: AsyncConnection) -> bool:
+        await counts.forget_days(tx, (self._clock() - KEEP_DAYS).date())
+        return False
 
     async def _sweep_changes(self, tx: AsyncConnection) -> bool:
         before = self._clock() - self._keep_changes

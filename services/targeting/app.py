@@ -14,6 +14,7 @@ from services.targeting.api.tags import TagServicer
 from services.targeting.api.targets import TargetingServicer
 from services.targeting.browsing import Browser
 from services.targeting.checking import Checker
+from services.targeting.counting import Counting
 from services.targeting.cutting import Cutter
 from services.targeting.enrolling import Enroller
 from services.targeting.follower import Follower
@@ -37,6 +38,8 @@ async def open_room(house: House, settings: Settings, clock: Callable[[], dateti
     sweeper = Sweeper(db, clock, settings.sweep_interval)
     house.keep_running("follower", follower.run(house.ending))
     house.keep_running("sweeper", sweeper.run(house.ending))
+    counting = Counting(db, settings.count_interval)
+    house.keep_running("counting", counting.run(house.ending))
     server = new_server("targeting")
     services.add_servicers(
         server,

@@ -18,6 +18,8 @@ class Settings:
     # How often registry's feed is read, and deleted tags are cleared away.
     follow_interval: float = 1.0
     sweep_interval: float = 30.0
+    # How often what was counted since is added to the totals.
+    count_interval: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from services.dispatch.domain.segments import unpack
 from services.dispatch.gateways.pool import GatewayPool, GatewayUrls
 from services.dispatch.recorder import Recorder
 from services.dispatch.sender import Sender
-from services.dispatch.store import circuits, ledger, messages
+from services.dispatch.store import circuits, days, ledger, messages
 from services.dispatch.store import parcels as parcel_store
 from services.dispatch.store.tables import address_reports, parcels
 from services.dispatch.switchboard import Limits, Switchboard
@@ -128,10 +128,8 @@ class Station:
     async def outcomes(self, message: Message) -> dict[int, tuple[Outcome, str]]:
         """How each recipient has ended so far."""
         async with self.db.connect() as connection:
-            read = await ledger.read(
-                connection, message.app_id, message.message_id, after_uid=0, limit=1000
-            )
-        results: list[Result] = [each for segment, _ in read for each in unpack(segment)]
+            read = await ledger.read(connection, message, None, backward=False, limit=1000)
+        results: list[Result] = [each for _, segment, _ in read for each in unpack(segment)]
         assert len({each.uid for each in results}) == len(results)
         return {each.uid: (each.outcome, each.reason) for each in results}
 
@@ -179,7 +177,7 @@ async def working(
 ) -> AsyncIterator[Station]:
     """A sender that runs until the block is left."""
     async with db.begin() as tx:
-        await ledger.open_days(tx, datetime.now(UTC).date() - timedelta(days=1), 3)
+        await days.open_days(tx, datetime.now(UTC).date() - timedelta(days=1), 3)
     wire, audience, credentials = Script(reply), People(people), Credentials(dict(kept))
     pool = GatewayPool(credentials, URLS, wire, now, time.monotonic)
     recorder = Recorder(db, 250, ring_endings=lambda: None, ring_outbox=lambda: None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,9 @@ from services.dispatch.domain.messages import Message, Platform, TargetKind
 from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.domain.parcels import Lane, Parcel
 from services.dispatch.domain.rooms import Identity
-from services.dispatch.store import messages, parcels, receipts
+from services.dispatch.store import counts, days, messages, parcels, receipts
+from services.kit.paging import Window
+from tests.conftest import NOON
 from tests.dispatch.makers import APP, a_message
 
 SYNCED = Content("Paid", android=AndroidOptions(sync=True))
@@ -67,7 +69,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(dispatch_db: AsyncEngine) -> Desk:
+async def desk(dispatch_db: AsyncEngine) -> Desk:
+    async with dispatch_db.begin() as tx:
+        await days.open_days(tx, (now() - timedelta(days=1)).date(), 3)
+        await days.open_days(tx, NOON.date(), 1)
     book = Book({1: "ada", 2: "ada", 3: "bob"})
     return Desk(dispatch_db, book, Dismisser(dispatch_db, book, now, ring_parcels=lambda: None))
 
@@ -138,7 +143,7 @@ async def test_without_being_listed_among_the_callers_messages(desk: Desk) -> No
     await desk.report(message, 1)
     await desk.dismissals()
     async with desk.db.connect() as connection:
-        listed, _ = await messages.newest(connection, APP, before=None, skip=0, limit=10)
-        counted = await messages.count(connection, APP)
+        listed = await messages.newest(connection, APP, Window())
+        counted = await counts.messages_of(connection, APP)
 
-    assert ([each.message_id for each in listed], counted) == ([message.message_id], 1)
+    assert ([each.message_id for _, each in listed], counted) == ([message.message_id], 1)

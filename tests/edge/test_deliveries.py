@@ -1,5 +1,7 @@
 """What came of a message, and what may a device say about it?"""
 
+import asyncio
+
 import pytest
 
 from carillon.dispatch.v1.message_pb2 import Delivery, Outcome
@@ -88,7 +90,7 @@ async def test_every_outcome_has_its_word(world: World) -> None:
 
     listed = answer.json()["deliveryStatus"]
     assert [one["status"] for one in listed] == list(OUTCOME_WORDS.values())
-    assert listed[-1]["failureReason"] == "WITHDRAWN"
+    assert [one["failureReason"] for one in listed[-2:]] == ["WITHDRAWN", "DUPLICATE"]
     assert len(OUTCOME_WORDS) == len(Outcome.keys())
 
 
@@ -154,3 +156,46 @@ async def test_a_wrong_receipt_is_named(
 
     assert answer.status_code == status
     assert f"{field}" in answer.json()["message"]
+
+
+async def test_the_applications_report_is_cumulative(world: World) -> None:
+    await deliver(
+        world,
+        Outcome.OUTCOME_SENT,
+        Outcome.OUTCOME_SEEN,
+        Outcome.OUTCOME_OPEN,
+        Outcome.OUTCOME_INVALID,
+    )
+
+    answer = await world.call("GET", "/messages/report")
+
+    android = {"sent": 2, "seen": 1, "open": 1, "invalid": 0}
+    ios = {"sent": 1, "seen": 1, "open": 0, "invalid": 1}
+    total = {"sent": 3, "seen": 2, "open": 1, "invalid": 1}
+    assert answer.json() == {
+        "messageReport": [{"date": "2026-11-02", **total, "platforms": {"G": android, "A": ios}}],
+        "total": total,
+    }
+
+
+async def test_reports_that_come_at_once_travel_together(world: World) -> None:
+    message_id = await world.send()
+    for i in range(40):
+        await world.register(deviceId=f"device-{i}")
+    bodies = [{"deviceId": f"device-{i}", "status": "SEEN"} for i in range(41)]
+    answers = await asyncio.gather(
+        *(world.call("PUT", f"/messages/{message_id}", json=body) for body in bodies)
+    )
+
+    assert [answer.status_code for answer in answers] == [200] * 40 + [404]
+    assert answers[-1].json()["code"] == "FPWSE0001E"
+    assert "device-40" in answers[-1].json()["message"]
+    assert world.dispatch.calls.count("BatchReportReceipts") < 20
+
+
+async def test_a_message_without_an_id_asks_nobody(world: World) -> None:
+    body = {"deviceId": "phone", "status": "SEEN"}
+    answer = await world.call("PUT", "/messages/null", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "FPWSE0001E")
+    assert world.dispatch.calls == []

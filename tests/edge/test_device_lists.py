@@ -84,6 +84,40 @@ async def test_a_wrong_query_is_refused_by_name(
     assert word in answer.json()["message"]
 
 
+async def test_a_tags_devices_are_read_in_one_call(world: World) -> None:
+    await fill(world)
+    await world.call("GET", "/devices?tagName=news")
+
+    assert world.registry.calls.count("BatchGetDevices") == 1
+    assert "GetDevice" not in world.registry.calls
+
+
+async def test_the_report_counts_days_and_devices(world: World) -> None:
+    await fill(world)
+
+    answer = await world.call("GET", "/devices/report?days=7")
+
+    assert answer.json() == {
+        "deviceReport": [
+            {
+                "date": "2026-11-02",
+                "registered": 3,
+                "platforms": {"G": 1, "A": 1, "WEB_CHROME": 1},
+            }
+        ],
+        "totalDevices": 3,
+    }
+
+
+@pytest.mark.parametrize("path", ["/devices/report", "/messages/report"])
+@pytest.mark.parametrize("days", ["0", "367", "-1", "x", "1.5", "9" * 50])
+async def test_a_report_of_impossible_days_is_refused(world: World, path: str, days: str) -> None:
+    answer = await world.call("GET", f"{path}?days={days}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
+    assert "days" in answer.json()["message"]
+
+
 async def test_none_to_a_client(world: World) -> None:
     answer = await world.call("GET", "/devices", headers=world.client)
 

@@ -1,10 +1,15 @@
 """Which statuses and shapes do the SDKs see when they subscribe and unsubscribe?"""
 
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.edge.conftest import World
+from services.edge.app import build_app, open_admission
+from services.edge.rooms import open_rooms
+from services.kit.process import House
+from tests.edge.conftest import APP_ID, APPS, PUBLIC, World
 
 
 async def fill(world: World) -> None:
@@ -157,8 +162,70 @@ async def test_what_is_unknown_is_404(world: World, body: dict[str, Any]) -> Non
     assert (status, answer["code"]) == (404, "FPWSE0001E")
 
 
-@pytest.mark.parametrize("query", ["filter=tagName==a,b", "filter=tagName=@a&filter=tagName=@b"])
-async def test_a_filter_that_asks_too_much_says_so(world: World, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("filter=tagName==news,other", ["news"]),
+        ("filter=tagName=@ne&filter=tagName=@ws,x", ["news"]),
+        ("filter=tagName=@a\\,b", []),
+        ("filter=deviceId=@pho", ["news"]),
+        ("filter=deviceId==phone,tablet&filter=tagName=@x", []),
+    ],
+)
+async def test_filters_may_name_several_values(
+    world: World, query: str, expected: list[str]
+) -> None:
+    await fill(world)
+    await subscribe(world, {"deviceId": "phone", "tagName": "news"})
+
     answer = await world.call("GET", f"/subscriptions?{query}")
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
+    assert [one["tagName"] for one in answer.json()["subscriptions"]] == expected
+
+
+async def test_a_subscription_is_read_and_ended_by_its_href(world: World) -> None:
+    await fill(world)
+    _, made = await subscribe(world, {"deviceId": "phone", "tagName": "news"})
+    path = made["href"].removeprefix(PUBLIC)
+    read = await world.http.get(path, headers=world.client)
+    ended = await world.http.delete(path, headers=world.client)
+    again = await world.http.delete(path, headers=world.client)
+
+    assert (read.status_code, read.json()) == (200, made)
+    assert (ended.status_code, ended.content) == (204, b"")
+    assert (again.status_code, again.json()["code"]) == (404, "FPWSE0012E")
+    assert made["subscriptionId"] in again.json()["message"]
+
+
+async def test_a_plus_may_stand_for_itself(world: World) -> None:
+    """Android sends names into URLs as they are; others mean a blank by a plus."""
+    await world.register()
+    for name in ("a+b", "c d"):
+        await world.create_tag(name)
+        await subscribe(world, {"deviceId": "phone", "tagName": name})
+
+    for query in ("tagName=a+b", "tagName=c+d"):
+        answer = await world.call("DELETE", f"/subscriptions?deviceId=phone&{query}")
+
+        assert answer.status_code == 204, answer.text
+
+
+async def test_a_strict_installation_refuses_a_second_subscription(
+    house: House, world: World
+) -> None:
+    await fill(world)
+    settings = replace(world.settings, strict_subscriptions=True)
+    rooms = open_rooms(house, settings)
+    app = build_app(rooms, settings, open_admission(rooms, settings, world.clock))
+    strict = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge")
+    path, body = f"{APPS}/{APP_ID}/subscriptions", {"deviceId": "phone", "tagName": "news"}
+    async with strict:
+        first = await strict.post(path, json=body, headers=world.client)
+        second = await strict.post(path, json=body, headers=world.client)
+        bulk = await strict.post(
+            path, json={"deviceId": "phone", "tagNames": ["news"]}, headers=world.client
+        )
+
+    assert first.status_code == 201
+    assert (second.status_code, second.json()["code"]) == (409, "FPWSE0011E")
+    assert bulk.status_code == 207

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.kit.paging import Window
 from services.registry.domain.change import Position
 from services.registry.domain.device import (
     AddressReport,
@@ -21,6 +23,7 @@ from services.registry.domain.recipient import DeviceIds, Everyone, Filter, Stre
 from services.registry.store import (
     access,
     changes,
+    counts,
     devices,
     findings,
     identities,
@@ -71,6 +74,16 @@ FILL = (
     INSERT INTO changes (app_id, kind, uid, create_time)
     SELECT CAST(:app AS uuid), 1, n, now() FROM generate_series(1, :rows) AS n
     """,
+    """
+    INSERT INTO device_counts (app_id, kind, day, platform, total)
+    SELECT gen_random_uuid(), 2, date '2026-01-01' + n % 400, 1 + n % 6, n
+    FROM generate_series(1, :rows) AS n WHERE CAST(:app AS uuid) IS NOT NULL
+    """,
+    """
+    INSERT INTO device_count_changes (app_id, kind, day, platform, delta)
+    SELECT gen_random_uuid(), 1, date '2000-01-01', 1 + n % 6, 1
+    FROM generate_series(1, :rows) AS n WHERE CAST(:app AS uuid) IS NOT NULL
+    """,
 )
 VISIBLE = "SELECT relallvisible = relpages AND relpages > 0 FROM pg_class WHERE relname = 'devices'"
 Verb = Callable[[AsyncConnection, UUID], Awaitable[Any]]
@@ -90,9 +103,9 @@ def within(filter_: Filter) -> Verb:
     return lambda tx, app: recipients.within(tx, app, filter_, Stretch(ANDROID, 9_000, 9_900), 501)
 
 
-def listing(after_uid: int = 9_000, **query: Any) -> Verb:
+def listing(uid: int = 9_000, *, backward: bool = False, **query: Any) -> Verb:
     return lambda tx, app: devices.page(
-        tx, DeviceQuery(app, **query), after_uid=after_uid, skip=0, size=101
+        tx, DeviceQuery(app, **query), Window((uid,), backward=backward)
     )
 
 
@@ -125,6 +138,31 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
     "list everyone": (listing(), {"devices_pkey"}),
     "list a rare platform": (listing(platforms=(IOS,)), {"devices_by_platform"}),
     "list a user": (listing(0, user_id="user 9"), {"devices_by_user"}),
+    "list back": (listing(backward=True), {"devices_pkey"}),
+    "list a rare platform back": (
+        listing(backward=True, platforms=(IOS,)),
+        {"devices_by_platform"},
+    ),
+    "read behind uids": (
+        lambda tx, app: devices.behind(tx, app, list(range(1, 200))),
+        {"devices_pkey"},
+    ),
+    "count devices": (
+        counts.listed,
+        {"device_counts_pkey", "device_count_changes_by_key"},
+    ),
+    "count registrations": (
+        lambda tx, app: counts.registered(tx, app, NOON.date()),
+        {"device_counts_pkey", "device_count_changes_by_key"},
+    ),
+    "fold counts": (
+        lambda tx, _: counts.fold(tx, 100),
+        {"device_count_changes_pkey", "device_counts_empty"},
+    ),
+    "forget days": (
+        lambda tx, _: counts.forget_days(tx, date(2020, 1, 1)),
+        {"device_counts_by_day"},
+    ),
     "cut everyone": (cut(Everyone()), {"devices_by_platform"}),
     "cut devices": (cut(DeviceIds(tuple(FEW))), {"devices_by_device_id"}),
     "cut users": (cut(UserIds(tuple(USERS))), {"devices_by_user"}),
@@ -218,6 +256,7 @@ async def test_no_hot_statement_reads_a_table_from_end_to_end(
         assert "Seq Scan on changes" not in plan, (name, plan)
         assert "Seq Scan on application" not in plan, (name, plan)
         assert "Seq Scan on api_keys" not in plan, (name, plan)
+        assert "Seq Scan on device_count" not in plan, (name, plan)
         assert all(index in plan for index in indexes), (name, plan)
 
 

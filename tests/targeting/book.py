@@ -109,7 +109,7 @@ class Book:
                 after = share[-1]
 
     async def within(
-        self, app_id: UUID, audience: Audience, piece: Slice, limit: int
+        self, app_id: UUID, audience: Audience, piece: Slice, limit: int, *, backward: bool = False
     ) -> AsyncGenerator[EntryChunk, None]:
         found = [
             e
@@ -119,6 +119,8 @@ class Book:
             and piece.platform in {None, e.platform}
             and belongs(e, audience)
         ]
+        if backward:
+            found.reverse()
         for start in range(0, len(found[:limit]), CHUNK):
             yield EntryChunk(tuple(found[start : min(start + CHUNK, limit)]))
 

@@ -88,7 +88,8 @@ class RegistryRoom(
         await _demand(context, 1 <= request.limit <= MAX_LISTED)
         app_id, audience = UUID(request.app_id), _audience(request.filter)
         piece = wire.parse_slice(request.slice)
-        async for chunk in self.book.within(app_id, audience, piece, request.limit):
+        found = self.book.within(app_id, audience, piece, request.limit, backward=request.backward)
+        async for chunk in found:
             yield recipients_pb.ListRecipientsResponse(
                 recipients=[_recipient(entry) for entry in chunk.entries]
             )

@@ -12,10 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dev.postgres import Postgres
 from services.kit.database import open_engine
+from services.kit.paging import Window
 from services.targeting.domain.platforms import PLATFORMS, Platform
 from services.targeting.domain.slices import MAX_UID, Slice
-from services.targeting.domain.subscriptions import Device, TagFilter, Window
-from services.targeting.store import audience, listings, opt_outs, removals, subscriptions, tags
+from services.targeting.domain.subscriptions import Device, TagFilter
+from services.targeting.store import (
+    audience,
+    counts,
+    listings,
+    opt_outs,
+    removals,
+    subscriptions,
+    tags,
+)
 from services.targeting.store.audience import Stretch
 from services.targeting.store.removals import Removal
 from tests import databases
@@ -23,8 +32,22 @@ from tests.conftest import NOON
 from tests.targeting.crowds import flood, flood_opt_outs, new_tag
 
 PHONE = Device(500, "phone", "", Platform.IOS, known=True)
-FIRST_PAGE = Window((0, ""), 0, 101)
-LATER_PAGE = Window((9000, "news"), 0, 101)
+WINDOWS: list[Window[tuple[int, int]]] = [
+    Window(),
+    Window((9000, 0)),
+    Window((9000, 0), backward=True),
+]
+
+
+# Of many other applications.
+COUNTED = """
+    WITH other AS (SELECT gen_random_uuid() AS app_id, n FROM generate_series(1, 10000) AS n),
+    changed AS (
+        INSERT INTO count_changes (app_id, kind, tag_id, delta)
+        SELECT app_id, 2, n, 1 FROM other
+    )
+    INSERT INTO counts SELECT app_id, 2, n, 1 + n FROM other
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +90,8 @@ async def fill(db: AsyncEngine, app_id: UUID, devices: int) -> list[int]:
     await flood_opt_outs(db, app_id, range(3, devices, 3))
     for number in range(30):
         await new_tag(db, app_id, f"tag {number}")
+    async with db.begin() as tx:
+        await tx.execute(sa.text(COUNTED))
     return tag_ids
 
 
@@ -80,11 +105,11 @@ class Plans:
         _, _, statement, parameters, _, _ = call
         self.statements.append((str(statement), parameters))
 
-    async def read(self, tx: AsyncConnection) -> str:
+    async def read(self, tx: AsyncConnection, options: str = "COSTS ON") -> str:
         assert self.statements
         lines: list[str] = []
         for statement, parameters in list(self.statements):
-            plan = await tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)  # type: ignore[arg-type]  # as it was sent
+            plan = await tx.exec_driver_sql(f"EXPLAIN ({options}) {statement}", parameters)  # type: ignore[arg-type]  # as it was sent
             lines += plan.scalars()
         return "\n".join(lines)
 
@@ -103,7 +128,7 @@ async def judge(filled: Filled, plans: Plans) -> None:
     plan = await plans.read(filled.tx)
 
     assert "Index" in plan
-    for table in ("subscriptions", "broadcast_opt_outs"):
+    for table in ("subscriptions", "broadcast_opt_outs", "counts", "count_changes"):
         assert f"Seq Scan on {table}" not in plan, plan
 
 
@@ -177,26 +202,51 @@ async def test_a_sweep(filled: Filled) -> None:
     await judge(filled, plans)
 
 
-@pytest.mark.parametrize("window", [FIRST_PAGE, LATER_PAGE])
-async def test_lists(filled: Filled, window: Window) -> None:
-    with watching(filled.tx) as plans:
-        await listings.of_application(filled.tx, filled.app_id, TagFilter(), window)
-        await listings.of_devices(filled.tx, filled.app_id, [5, 6, 9001], TagFilter(), window)
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_lists(filled: Filled, window: Window[tuple[int, int]]) -> None:
+    tx, app_id = filled.tx, filled.app_id
+    with watching(tx) as plans:
+        await listings.walk(tx, app_id, TagFilter(), PLATFORMS, window, 101)
+        await listings.walk(tx, app_id, TagFilter(parts=(("e",),)), PLATFORMS, window, 1000)
+        await listings.of_devices(tx, app_id, [5, 6, 9001], TagFilter(), window)
+        await listings.name_of(tx, app_id, 5, filled.tag_ids[0])
 
     await judge(filled, plans)
 
 
-@pytest.mark.parametrize("window", [FIRST_PAGE, LATER_PAGE])
-async def test_lists_of_a_tag(filled: Filled, window: Window) -> None:
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_lists_of_a_tag(filled: Filled, window: Window[tuple[int, int]]) -> None:
+    tag_ids = filled.tag_ids[:1]
     with watching(filled.tx) as plans:
-        rows, _ = await listings.of_tags(filled.tx, filled.app_id, filled.tag_ids[:1], window)
+        rows = await listings.of_tags(filled.tx, filled.app_id, tag_ids, PLATFORMS, window, 101)
     assert len(rows) == 101
 
     await judge(filled, plans)
 
 
-async def test_a_page_of_tags_with_their_counts(filled: Filled) -> None:
+async def test_a_walk_reads_no_more_than_its_limit(filled: Filled) -> None:
+    window: Window[tuple[int, int]] = Window((9000, 0))
     with watching(filled.tx) as plans:
-        await tags.page(filled.tx, filled.app_id, (), after="m", skip=0, limit=5, counted=True)
+        await listings.walk(filled.tx, filled.app_id, TagFilter(), PLATFORMS, window, 101)
+    plan = await plans.read(filled.tx, "ANALYZE, TIMING OFF")
+    (scan,) = [line for line in plan.splitlines() if "subscriptions_by_device" in line]
+
+    assert "actual rows=101" in scan, plan
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_a_page_of_tags_with_their_counts(filled: Filled, *, backward: bool) -> None:
+    with watching(filled.tx) as plans:
+        window: Window[tuple[str]] = Window(("m",), backward=backward, size=5)
+        await tags.page(filled.tx, filled.app_id, (), window, counted=True)
+        await counts.tags_of(filled.tx, filled.app_id)
+        await counts.subscriptions_of(filled.tx, filled.app_id)
+
+    await judge(filled, plans)
+
+
+async def test_folding_counts(filled: Filled) -> None:
+    with watching(filled.tx) as plans:
+        assert await counts.fold(filled.tx, 100) == 100
 
     await judge(filled, plans)

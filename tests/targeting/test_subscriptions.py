@@ -5,6 +5,8 @@ from uuid import UUID
 import pytest
 
 from carillon.targeting.v1 import subscription_service_pb2 as pb
+from carillon.targeting.v1 import tag_service_pb2
+from carillon.targeting.v1.subscription_pb2 import Subscription
 from services.targeting.domain.platforms import Platform
 from tests.targeting.book import Entry
 from tests.targeting.conftest import Room
@@ -149,3 +151,50 @@ async def test_a_thousand_tags_at_once_are_taken(peopled: Room, app_id: UUID) ->
 
     assert list(answer.unknown_tag_names) == names
     assert [s.tag_name for s in answer.subscribed] == ["news"]
+
+
+async def find(room: Room, app_id: UUID, subscription_id: str) -> Subscription:
+    request = pb.GetSubscriptionRequest(app_id=str(app_id), subscription_id=subscription_id)
+    return (await room.subscriptions.GetSubscription(request)).subscription
+
+
+async def end(room: Room, app_id: UUID, subscription_id: str) -> None:
+    request = pb.DeleteSubscriptionRequest(app_id=str(app_id), subscription_id=subscription_id)
+    await room.subscriptions.DeleteSubscription(request)
+
+
+async def test_a_subscription_is_found_and_ended_by_its_id(peopled: Room, app_id: UUID) -> None:
+    await subscribe(peopled, app_id, "phone", "news")
+    listed = (await browse(peopled, app_id, device_id="phone")).subscriptions
+    for subscription in listed:
+        assert await find(peopled, app_id, subscription.subscription_id) == subscription
+
+        await end(peopled, app_id, subscription.subscription_id)
+        for call in (find, end):
+            fault = await refused(call(peopled, app_id, subscription.subscription_id))
+
+            assert said(fault) == ("NOT_FOUND", "SUBSCRIPTION_NOT_FOUND", "")
+            assert fault.facts == {"subscription_id": subscription.subscription_id}
+    assert [s.tag_name for s in listed] == ["Push.ALL", "news"]
+    assert pairs(await browse(peopled, app_id, device_id="phone")) == []
+
+
+@pytest.mark.parametrize(
+    "subscription_id", ["x", "0" * 31, "0" * 32, "f" * 32, f"{11:016x}{99:016x}", "7" * 32]
+)
+async def test_an_id_of_nothing_is_not_found(
+    peopled: Room, app_id: UUID, subscription_id: str
+) -> None:
+    fault = await refused(find(peopled, app_id, subscription_id))
+
+    assert said(fault) == ("NOT_FOUND", "SUBSCRIPTION_NOT_FOUND", "")
+
+
+async def test_the_id_of_a_deleted_tag_is_not_found(peopled: Room, app_id: UUID) -> None:
+    (made,) = (await subscribe(peopled, app_id, "phone", "news")).subscribed
+    delete = tag_service_pb2.DeleteTagRequest(app_id=str(app_id), name="news")
+    await peopled.tags.DeleteTag(delete)
+    await create(peopled, app_id, "news")
+    fault = await refused(find(peopled, app_id, made.subscription_id))
+
+    assert said(fault) == ("NOT_FOUND", "SUBSCRIPTION_NOT_FOUND", "")

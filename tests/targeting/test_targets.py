@@ -277,7 +277,7 @@ async def test_what_registry_deletes_ends_here(crowded: Room, app_id: UUID) -> N
         while (3, "news") in pairs(await browse(crowded, app_id)):
             pass
         crowded.book.feed.append(ApplicationDeleted(app_id))
-        while (await browse(crowded, app_id)).total_size:
+        while (await browse(crowded, app_id)).subscriptions:
             pass
 
     assert await check(crowded, app_id, names("tag_names", "news")) == ["news"]

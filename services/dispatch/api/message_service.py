@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,15 +13,15 @@ from carillon.dispatch.v1 import message_pb2, message_service_pb2_grpc
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from services.dispatch import deliveries
 from services.dispatch.acceptance import Acceptance
-from services.dispatch.api import wire
+from services.dispatch.api import report_wire, wire
 from services.dispatch.domain.channels import Channel
 from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, TargetUnknown
 from services.dispatch.domain.messages import Message, Submission
-from services.dispatch.domain.outcomes import Delivery, Outcome, Receipt
+from services.dispatch.domain.outcomes import Delivery, Outcome, Report
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.gateways.limits import SizeLimits
-from services.dispatch.receiving import Receiving
-from services.dispatch.store import channels, messages
+from services.dispatch.receiving import Answer, Receiving
+from services.dispatch.store import channels, counts, messages
 from services.dispatch.tracing import current_trace_parent
 from services.kit import paging
 from services.kit.faults import FieldInvalid
@@ -83,19 +83,15 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     ) -> pb.ListMessagesResponse:
         app_id = wire.parse_app_id(request.app_id)
         query = ("messages", app_id)
-        position = paging.read_token(request.page_token, query, tuple[int])
+        window = paging.read_window(request, query, tuple[paging.Number])
         async with self._db.connect() as connection:
-            found, last = await messages.newest(
-                connection,
-                app_id,
-                before=position[0] if position else None,
-                skip=paging.read_skip(request.skip),
-                limit=paging.read_size(request.page_size),
-            )
-            total = await messages.count(connection, app_id)
+            found = await messages.newest(connection, app_id, window)
+            total = await counts.messages_of(connection, app_id)
+        page = paging.turn(window, query, found, lambda each: [each[0]])
         return pb.ListMessagesResponse(
-            messages=map(wire.write_message, found),
-            next_page_token="" if last is None else paging.write_token(query, [last]),
+            messages=[wire.write_message(message) for _, message in page.items],
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
             total_size=total,
         )
 
@@ -104,65 +100,80 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     ) -> pb.GetMessageReportResponse:
         async with self._db.connect() as connection:
             message = await self._find(connection, request.app_id, request.message_id)
-            counts = await deliveries.report(connection, message.app_id, message.message_id)
-        return pb.GetMessageReportResponse(
-            counts=[
-                pb.OutcomeCount(
-                    platform=wire.PLATFORM_TO_WIRE[each.platform],
-                    outcome=wire.OUTCOME_TO_WIRE[each.outcome],
-                    reason=each.reason,
-                    count=each.count,
-                )
-                for each in counts
-            ]
-        )
+            found = await deliveries.report(connection, message)
+        return pb.GetMessageReportResponse(counts=map(report_wire.write_outcome_count, found))
+
+    async def GetApplicationReport(
+        self, request: pb.GetApplicationReportRequest, _context: Context
+    ) -> pb.GetApplicationReportResponse:
+        app_id, days = wire.parse_app_id(request.app_id), report_wire.parse_days(request.days)
+        first_day = self._clock().date() - timedelta(days=days - 1)
+        async with self._db.connect() as connection:
+            found = await counts.outcomes_of(connection, app_id, first_day)
+        return pb.GetApplicationReportResponse(counts=map(report_wire.write_day_count, found))
 
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, _context: Context
     ) -> pb.ListDeliveriesResponse:
-        size, skip = paging.read_size(request.page_size), paging.read_skip(request.skip)
-        query = ("deliveries", request.app_id, request.message_id, _filter(request))
-        position = paging.read_token(request.page_token, query, tuple[int])
-        after_uid = position[0] if position else 0
         devices = await self._filtered(request)
         async with self._db.connect() as connection:
             message = await self._find(connection, request.app_id, request.message_id)
             if devices is None:
-                found = await deliveries.page(
-                    connection,
-                    message.app_id,
-                    message.message_id,
-                    after_uid=after_uid,
-                    limit=skip + size + 1,
-                )
-                total = await deliveries.count(connection, message.app_id, message.message_id)
+                page = await self._page_all(connection, request, message)
             else:
-                everything = await deliveries.of_devices(
-                    connection, self._directory, message, devices
-                )
-                found = [each for each in everything if each.uid > after_uid]
-                total = len(everything)
-        chosen, more = found[skip : skip + size], len(found) > skip + size
+                page = await self._page_some(connection, request, message, devices)
         return pb.ListDeliveriesResponse(
-            deliveries=await self._write_deliveries(message.app_id, chosen),
-            next_page_token=paging.write_token(query, [chosen[-1].uid]) if more else "",
-            total_size=total,
+            deliveries=await self._write_deliveries(message.app_id, page.items),
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
         )
+
+    async def _page_all(
+        self, connection: AsyncConnection, request: pb.ListDeliveriesRequest, message: Message
+    ) -> paging.Page[Delivery]:
+        query = ("deliveries", message.app_id, message.message_id)
+        window = paging.read_window(request, query, tuple[paging.Number, paging.Number])
+        found = await deliveries.page(connection, message, window)
+        page = paging.turn(window, query, found, lambda each: each[0])
+        items = [delivery for _, delivery in page.items]
+        return paging.Page(items, page.next_token, page.previous_token)
+
+    async def _page_some(
+        self,
+        connection: AsyncConnection,
+        request: pb.ListDeliveriesRequest,
+        message: Message,
+        devices: Sequence[Identity],
+    ) -> paging.Page[Delivery]:
+        query = ("deliveries", message.app_id, message.message_id, _filter(request))
+        window = paging.read_window(request, query, tuple[paging.Number])
+        found = await deliveries.of_devices(connection, self._directory, message, devices)
+        rows = window.cut(found, lambda each: (each.uid,))
+        return paging.turn(window, query, rows, lambda each: [each.uid])
 
     async def ReportReceipt(
         self, request: pb.ReportReceiptRequest, _context: Context
     ) -> pb.ReportReceiptResponse:
-        app_id = wire.parse_app_id(request.app_id)
-        message_id = wire.parse_message_id(request.message_id)
-        device_id = wire.parse_name("device_id", request.device_id)
-        outcome = wire.REPORTABLE.get(request.outcome)
-        if outcome is None:
-            raise FieldInvalid("outcome", "must be OUTCOME_SEEN or OUTCOME_OPEN")
-        device = await self._identify(app_id, device_id)
-        furthest = await self._receiving.record(
-            Receipt(app_id, message_id, device.uid, device.platform, outcome)
-        )
+        furthest = await self._receiving.record(report_wire.parse_report(request))
         return pb.ReportReceiptResponse(outcome=wire.OUTCOME_TO_WIRE[furthest])
+
+    async def BatchReportReceipts(
+        self, request: pb.BatchReportReceiptsRequest, _context: Context
+    ) -> pb.BatchReportReceiptsResponse:
+        if not 1 <= len(request.reports) <= MAX_BATCH:
+            raise FieldInvalid("reports", f"must hold 1 to {MAX_BATCH} entries")
+        answers: list[Answer] = []
+        reports: dict[int, Report] = {}
+        for number, asked in enumerate(request.reports):
+            try:
+                reports[number] = report_wire.parse_report(asked, f"reports[{number}].")
+                answers.append(Outcome.PENDING)
+            except MessageNotFound as fault:
+                answers.append(fault)
+        recorded = await self._receiving.record_all(list(reports.values()))
+        for number, answer in zip(reports, recorded, strict=True):
+            answers[number] = answer
+        return pb.BatchReportReceiptsResponse(verdicts=map(report_wire.write_verdict, answers))
 
     async def CancelMessage(
         self, request: pb.CancelMessageRequest, _context: Context
@@ -220,19 +231,13 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
             raise MessageNotFound(message_id)
         return message
 
-    async def _identify(self, app_id: UUID, device_id: str) -> Identity:
-        found = await self._directory.identify_device(app_id, device_id)
-        if not found:
-            raise DeviceNotFound(device_id)
-        return found[-1]  # the living one has the highest uid
-
     async def _filtered(self, request: pb.ListDeliveriesRequest) -> list[Identity] | None:
         """The devices that a request is limited to; None if to none."""
         app_id = wire.parse_app_id(request.app_id)
         found: list[Identity] | None = None
         if request.HasField("device_id"):
             device_id = wire.parse_name("device_id", request.device_id)
-            found = await self._directory.identify_device(app_id, device_id)
+            found = await self._directory.identify_devices(app_id, [device_id])
             if not found:
                 raise DeviceNotFound(device_id)
         if request.HasField("user_id"):

@@ -176,8 +176,8 @@ class RegistryRoom:
             )
         return found
 
-    async def identify_device(self, app_id: UUID, device_id: str) -> list[Identity]:
-        wanted = device_service_pb2.DeviceIdList(device_ids=[device_id])
+    async def identify_devices(self, app_id: UUID, device_ids: Sequence[str]) -> list[Identity]:
+        wanted = device_service_pb2.DeviceIdList(device_ids=device_ids)
         return await self._identify(
             device_service_pb2.IdentifyDevicesRequest(app_id=str(app_id), device_ids=wanted)
         )
@@ -208,7 +208,7 @@ class Neighbours:
     def __init__(self, registry: RegistryRoom, targeting: TargetingRoom) -> None:
         self._targeting = targeting
         self.identify_uids = registry.identify_uids
-        self.identify_device = registry.identify_device
+        self.identify_devices = registry.identify_devices
         self.identify_user = registry.identify_user
         self.unknown_names = targeting.unknown_names
 

@@ -1,8 +1,9 @@
 """What came of a message on one device."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
+from typing import TypeAlias
 from uuid import UUID
 
 from services.dispatch.domain.messages import Platform
@@ -21,6 +22,10 @@ class Outcome(IntEnum):
     CANCELLED = 8
     WITHDRAWN = 9
     DUPLICATE = 10
+
+
+# Where an outcome stands on record: its segment, and its place within that.
+Place: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,23 @@ class Receipt:
     platform: Platform
     outcome: Outcome
 
+    @property
+    def key(self) -> tuple[UUID, str, int]:
+        return self.app_id, self.message_id, self.uid
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A receipt as its device hands it in."""
+
+    app_id: UUID
+    message_id: str
+    device_id: str
+    outcome: Outcome
+
+    def by(self, uid: int, platform: Platform) -> Receipt:
+        return Receipt(self.app_id, self.message_id, uid, platform, self.outcome)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -79,6 +101,16 @@ class Delivery:
     outcome: Outcome
     reason: str
     update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How many recipients of a day's messages ended so. Who SENT counts may count as SEEN too."""
+
+    day: date
+    platform: Platform
+    outcome: Outcome
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

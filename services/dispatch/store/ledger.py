@@ -1,17 +1,18 @@
 """The ledger: segments of outcomes, appended once and never rewritten."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, OutcomeCount
+from services.dispatch.domain.messages import Message, Platform
+from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Place
 from services.dispatch.domain.parcels import Parcel
 from services.dispatch.domain.segments import Kind, Segment, unpack_uids
+from services.dispatch.store import counts
 from services.dispatch.store.tables import ledger
 
 PACKED = (
@@ -43,13 +44,21 @@ async def append(tx: AsyncConnection, segments: Sequence[tuple[Parcel, Segment]]
         for parcel, segment in segments
     ]
     await tx.execute(sa.insert(ledger), rows)
+    await counts.note_outcomes(
+        tx,
+        (
+            (parcel.app_id, parcel.first_time.date(), segment.platform, kind.outcome, kind.count)
+            for parcel, segment in segments
+            for kind in segment.kinds
+        ),
+    )
 
 
 async def recorded_uids(tx: AsyncConnection, parcel: Parcel) -> set[int]:
     """Whom an earlier owner of the parcel has on record. At most a slice's worth."""
     found = await tx.execute(
         sa.select(ledger.c.uids).where(
-            *_of(parcel.app_id, parcel.message_id),
+            *_of(parcel.app_id, parcel.message_id, parcel.first_time.date()),
             ledger.c.first_uid.between(parcel.slice.after_uid, parcel.slice.through_uid),
             ledger.c.parcel_id == parcel.parcel_id,
         )
@@ -58,20 +67,19 @@ async def recorded_uids(tx: AsyncConnection, parcel: Parcel) -> set[int]:
 
 
 async def read(
-    tx: AsyncConnection, app_id: UUID, message_id: str, *, after_uid: int, limit: int
-) -> list[tuple[Segment, datetime]]:
-    """Segments that hold uids beyond `after_uid`, by their first uid."""
-    found = await tx.execute(
-        sa.select(*PACKED)
-        .where(*_of(app_id, message_id), ledger.c.last_uid > after_uid)
-        .order_by(ledger.c.first_uid, ledger.c.segment_id)
-        .limit(limit)
-    )
-    return [(_from_row(row), row.write_time) for row in found]
+    tx: AsyncConnection, message: Message, place: Place | None, *, backward: bool, limit: int
+) -> list[tuple[int, Segment, datetime]]:
+    """Segments by number from the one of `place` on, that one included, in either direction."""
+    number = ledger.c.segment_id
+    query = sa.select(number, *PACKED).where(*_of_message(message))
+    if place is not None:
+        query = query.where(number <= place[0] if backward else number >= place[0])
+    found = await tx.execute(query.order_by(number.desc() if backward else number).limit(limit))
+    return [(row.segment_id, _from_row(row), row.write_time) for row in found]
 
 
 async def find(
-    tx: AsyncConnection, app_id: UUID, message_id: str, uids: Sequence[int]
+    tx: AsyncConnection, message: Message, uids: Sequence[int]
 ) -> list[tuple[Segment, datetime]]:
     """Segments whose stretch spans any of these uids."""
     wanted = (
@@ -81,14 +89,14 @@ async def find(
     )
     found = await tx.execute(
         sa.select(*PACKED).where(
-            *_of(app_id, message_id),
+            *_of_message(message),
             sa.exists().where(wanted.c.uid.between(ledger.c.first_uid, ledger.c.last_uid)),
         )
     )
     return [(_from_row(row), row.write_time) for row in found]
 
 
-async def count(tx: AsyncConnection, app_id: UUID, message_id: str) -> list[OutcomeCount]:
+async def count(tx: AsyncConnection, message: Message) -> list[OutcomeCount]:
     """How many ended how, by platform: the sums of what the segments hold."""
     kind = (
         sa.func.jsonb_array_elements(ledger.c.kinds)
@@ -106,7 +114,7 @@ async def count(tx: AsyncConnection, app_id: UUID, message_id: str) -> list[Outc
             total.label("total"),
         )
         .select_from(ledger.join(kind, sa.true()))
-        .where(*_of(app_id, message_id))
+        .where(*_of_message(message))
         .group_by(ledger.c.platform, outcome, reason)
         .order_by(ledger.c.platform, outcome, reason)
     )
@@ -116,40 +124,13 @@ async def count(tx: AsyncConnection, app_id: UUID, message_id: str) -> list[Outc
     ]
 
 
-async def open_days(tx: AsyncConnection, first: date, days: int) -> None:
-    """Make sure that the partitions of these days exist. Safe to repeat and to race."""
-    await tx.execute(sa.text("SELECT pg_advisory_xact_lock(7272)"))
-    for offset in range(days):
-        day = first + timedelta(days=offset)
-        await tx.execute(
-            sa.text(
-                f"CREATE TABLE IF NOT EXISTS {_partition(day)} PARTITION OF ledger "
-                f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-            )
-        )
+def _of_message(message: Message) -> tuple[sa.ColumnElement[bool], ...]:
+    return _of(message.app_id, message.message_id, message.create_time.date())
 
 
-async def drop_days(tx: AsyncConnection, before: date) -> list[str]:
-    """Drop the partitions of days before this one; return their names."""
-    found = await tx.execute(
-        sa.text(
-            "SELECT inhrelid::regclass::text FROM pg_inherits "
-            "WHERE inhparent = 'ledger'::regclass AND inhrelid::regclass::text < :oldest"
-        ),
-        {"oldest": _partition(before)},
-    )
-    names = list(found.scalars())
-    for name in names:
-        await tx.execute(sa.text(f"DROP TABLE {name}"))
-    return names
-
-
-def _partition(day: date) -> str:
-    return f"ledger_{day:%Y%m%d}"
-
-
-def _of(app_id: UUID, message_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return ledger.c.app_id == app_id, ledger.c.message_id == message_id
+def _of(app_id: UUID, message_id: str, day: date) -> tuple[sa.ColumnElement[bool], ...]:
+    """With the day, only one partition is looked into."""
+    return ledger.c.day == day, ledger.c.app_id == app_id, ledger.c.message_id == message_id
 
 
 def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Segment:

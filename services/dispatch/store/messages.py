@@ -1,5 +1,6 @@
 """Messages: taken, read, moved along their statuses."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -13,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.dispatch.domain.content import Content
 from services.dispatch.domain.messages import Message, Platform, Status, Target
 from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
+from services.dispatch.store import counts
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
+from services.kit.paging import Window
 
-COUNT_LIMIT = 100_000
 COLUMNS = (
     messages.c.app_id,
     messages.c.message_id,
@@ -28,6 +30,9 @@ COLUMNS = (
     messages.c.trace_parent,
 )
 places = sa.Sequence("places")
+# Written out, not bound: a plan made for any status could not use the partial index.
+IS_NOT_CANCELLED = messages.c.status != sa.literal_column(str(int(Status.CANCELLED)))
+IS_LISTED = sa.and_(IS_NOT_CANCELLED, ~messages.c.is_internal)
 
 
 async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
@@ -37,6 +42,9 @@ async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
         sqlalchemy.exc.IntegrityError: if an id is taken.
     """
     await tx.execute(sa.insert(messages), [_to_row(each) for each in accepted])
+    await counts.note_messages(
+        tx, Counter(each.app_id for each in accepted if not each.content.is_internal)
+    )
     small = [_to_parcel(each) for each in accepted if each.target.is_small]
     if small:
         await tx.execute(sa.insert(parcels).values(place=places.next_value()), small)
@@ -69,34 +77,20 @@ async def get_all(
 
 
 async def newest(
-    tx: AsyncConnection, app_id: UUID, *, before: int | None, skip: int, limit: int
-) -> tuple[list[Message], int | None]:
-    """Messages newest first, and the position after which more may stand."""
-    query = sa.select(*COLUMNS, messages.c.number).where(
-        messages.c.app_id == app_id, messages.c.status != Status.CANCELLED, ~messages.c.is_internal
+    tx: AsyncConnection, app_id: UUID, window: Window[tuple[int]]
+) -> list[tuple[int, Message]]:
+    """Messages with their numbers, newest first or backward, without cancelled ones."""
+    number = messages.c.number
+    query = sa.select(*COLUMNS, number).where(messages.c.app_id == app_id, IS_LISTED)
+    if window.position is not None:
+        (place,) = window.position
+        query = query.where(number > place if window.backward else number < place)
+    found = await tx.execute(
+        query.order_by(number if window.backward else number.desc())
+        .offset(window.skip)
+        .limit(window.limit)
     )
-    if before is not None:
-        query = query.where(messages.c.number < before)
-    rows = (
-        await tx.execute(query.order_by(messages.c.number.desc()).offset(skip).limit(limit + 1))
-    ).all()
-    position = rows[limit - 1].number if len(rows) > limit else None
-    return [_from_row(row) for row in rows[:limit]], position
-
-
-async def count(tx: AsyncConnection, app_id: UUID) -> int:
-    """How many there are; counting stops at 100000."""
-    some = (
-        sa.select(messages.c.number)
-        .where(
-            messages.c.app_id == app_id,
-            messages.c.status != Status.CANCELLED,
-            ~messages.c.is_internal,
-        )
-        .limit(COUNT_LIMIT)
-        .subquery()
-    )
-    return int((await tx.execute(sa.select(sa.func.count()).select_from(some))).scalar_one())
+    return [(row.number, _from_row(row)) for row in found]
 
 
 async def move(
@@ -118,11 +112,13 @@ async def move(
 
 async def cancel(tx: AsyncConnection, app_id: UUID, message_id: str, now: datetime) -> None:
     """Withdraw a message for good: what nobody is sending right now is not sent any more."""
-    await tx.execute(
+    cancelled = await tx.execute(
         sa.update(messages)
-        .where(messages.c.app_id == app_id, messages.c.message_id == message_id)
+        .where(messages.c.app_id == app_id, messages.c.message_id == message_id, IS_NOT_CANCELLED)
         .values(status=Status.CANCELLED, end_time=sa.func.coalesce(messages.c.end_time, now))
     )
+    if cancelled.rowcount:
+        await counts.note_messages(tx, {app_id: -1})
     await tx.execute(
         sa.delete(plans).where(plans.c.app_id == app_id, plans.c.message_id == message_id)
     )
@@ -133,6 +129,27 @@ async def cancel(tx: AsyncConnection, app_id: UUID, message_id: str, now: dateti
             parcels.c.state != ParcelState.LEASED,
         )
     )
+
+
+async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
+    """Delete some of the messages from before a time; return how many."""
+    oldest = (
+        sa.select(messages.c.app_id, messages.c.message_id)
+        .where(messages.c.create_time < before)
+        .order_by(messages.c.create_time)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("oldest")
+    )
+    gone = (
+        sa.delete(messages)
+        .where(messages.c.app_id == oldest.c.app_id, messages.c.message_id == oldest.c.message_id)
+        .returning(messages.c.app_id, IS_LISTED.label("was_listed"))
+    )
+    rows = (await tx.execute(gone)).all()
+    listed = Counter(row.app_id for row in rows if row.was_listed)
+    await counts.note_messages(tx, {app_id: -count for app_id, count in listed.items()})
+    return len(rows)
 
 
 async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[str, Status]]:
@@ -164,7 +181,11 @@ def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
     """DISPATCHED if anyone was sent to, else DISPATCHING_FAILED, or FAILED if nobody was meant."""
     segments = (
         sa.select(sa.literal(1))
-        .where(ledger.c.app_id == ended.c.app_id, ledger.c.message_id == ended.c.message_id)
+        .where(
+            ledger.c.day == sa.cast(sa.func.timezone("UTC", ended.c.create_time), sa.Date),
+            ledger.c.app_id == ended.c.app_id,
+            ledger.c.message_id == ended.c.message_id,
+        )
         .correlate(ended)
     )
     sent = segments.where(

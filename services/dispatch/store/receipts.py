@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Receipt
+from services.dispatch.domain.messages import Message, Platform
+from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.store.tables import dismissals, is_any, messages, receipts
+
+DAY_OF_MESSAGE = sa.cast(sa.func.timezone("UTC", messages.c.create_time), sa.Date)
 
 
 async def record(
@@ -33,6 +35,7 @@ async def record(
     )
     known = (
         sa.select(
+            DAY_OF_MESSAGE,
             report.c.app_id,
             report.c.message_id,
             report.c.uid,
@@ -47,13 +50,13 @@ async def record(
         .order_by(report.c.app_id, report.c.message_id, report.c.uid)
     )
     insert = pg.insert(receipts).from_select(
-        ["app_id", "message_id", "uid", "platform", "outcome", "update_time"], known
+        ["day", "app_id", "message_id", "uid", "platform", "outcome", "update_time"], known
     )
     insert = insert.add_cte(_note_openings(report))
     furthest = sa.func.greatest(receipts.c.outcome, insert.excluded.outcome)
     noted = await tx.execute(
         insert.on_conflict_do_update(
-            index_elements=["app_id", "message_id", "uid"],
+            index_elements=["app_id", "message_id", "uid", "day"],
             set_={
                 "outcome": furthest,
                 "update_time": sa.case(
@@ -87,29 +90,18 @@ def _note_openings(report: sa.TableValuedAlias) -> sa.CTE:
 
 
 async def find(
-    tx: AsyncConnection, app_id: UUID, message_id: str, uids: Sequence[int]
+    tx: AsyncConnection, message: Message, uids: Sequence[int]
 ) -> dict[int, tuple[Platform, Outcome, datetime]]:
     found = await tx.execute(
         sa.select(
             receipts.c.uid, receipts.c.platform, receipts.c.outcome, receipts.c.update_time
         ).where(
-            receipts.c.app_id == app_id,
-            receipts.c.message_id == message_id,
+            receipts.c.day == message.create_time.date(),
+            receipts.c.app_id == message.app_id,
+            receipts.c.message_id == message.message_id,
             is_any(receipts.c.uid, uids),
         )
     )
     return {
         row.uid: (Platform(row.platform), Outcome(row.outcome), row.update_time) for row in found
     }
-
-
-async def count(tx: AsyncConnection, app_id: UUID, message_id: str) -> list[OutcomeCount]:
-    found = await tx.execute(
-        sa.select(receipts.c.platform, receipts.c.outcome, sa.func.count().label("total"))
-        .where(receipts.c.app_id == app_id, receipts.c.message_id == message_id)
-        .group_by(receipts.c.platform, receipts.c.outcome)
-        .order_by(receipts.c.platform, receipts.c.outcome)
-    )
-    return [
-        OutcomeCount(Platform(row.platform), Outcome(row.outcome), "", row.total) for row in found
-    ]

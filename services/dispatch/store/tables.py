@@ -82,12 +82,46 @@ ledger = sa.Table(
 receipts = sa.Table(
     "receipts",
     metadata,
+    sa.Column("day", sa.Date, primary_key=True),
     sa.Column("app_id", sa.Uuid, primary_key=True),
     sa.Column("message_id", sa.Text, primary_key=True),
     sa.Column("uid", sa.BigInteger, primary_key=True),
     sa.Column("platform", sa.SmallInteger, nullable=False),
     sa.Column("outcome", sa.SmallInteger, nullable=False),
     sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
+)
+
+receipt_counts = sa.Table(
+    "receipt_counts",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("platform", sa.SmallInteger, primary_key=True),
+    sa.Column("outcome", sa.SmallInteger, primary_key=True),
+    sa.Column("total", sa.BigInteger, nullable=False),
+)
+
+day_counts = sa.Table(
+    "day_counts",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("platform", sa.SmallInteger, primary_key=True),
+    sa.Column("outcome", sa.SmallInteger, primary_key=True),
+    sa.Column("total", sa.BigInteger, nullable=False),
+)
+
+count_changes = sa.Table(
+    "count_changes",
+    metadata,
+    sa.Column("change_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("platform", sa.SmallInteger, nullable=False),
+    sa.Column("outcome", sa.SmallInteger, nullable=False),
+    sa.Column("delta", sa.Integer, nullable=False),
 )
 
 dismissals = sa.Table(

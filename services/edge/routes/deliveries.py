@@ -13,6 +13,7 @@ from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.names import PLATFORM_CODES
 from services.edge.pages import Pager, read_page
+from services.edge.receipts import Receipts
 from services.edge.rooms import Rooms
 from services.edge.routes.devices import ANONYMOUS
 from services.edge.routes.messages import SingleMessage, read_message_id
@@ -51,10 +52,13 @@ class ReceiptBody(msgspec.Struct, rename="camel"):
 
 
 class Deliveries:
-    def __init__(self, rooms: Rooms, links: Links, single: SingleMessage) -> None:
+    def __init__(
+        self, rooms: Rooms, links: Links, single: SingleMessage, receipts: Receipts
+    ) -> None:
         self._rooms = rooms
         self._pager = Pager(links)
         self._single = single
+        self._receipts = receipts
 
     def routes(self, door: Door) -> list[Route]:
         path = APP + "/messages/{message_id}"
@@ -108,13 +112,7 @@ class Deliveries:
             request.user_id = call.query("userId")
         listed = await self._rooms.messages.ListDeliveries(request, timeout=self._rooms.timeout)
         outcomes = [_render(delivery) for delivery in listed.deliveries]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(outcomes),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        described = self._pager.tell(call.request, listed, len(outcomes))
         return answer(
             {
                 "messageId": message.message_id,
@@ -132,15 +130,12 @@ class Deliveries:
         if outcome is None:
             raise problems.invalid("status", f"must be SEEN or OPEN, not '{body.status or ''}'")
         message_id = read_message_id(call)
-        request = pb.ReportReceiptRequest(
-            app_id=call.app_id, message_id=message_id, device_id=body.device_id, outcome=outcome
-        )
-        noted = await self._rooms.messages.ReportReceipt(request, timeout=self._rooms.timeout)
+        noted = await self._receipts.report(call.app_id, message_id, body.device_id, outcome)
         return answer(
             {
                 "messageId": message_id,
                 "deviceId": body.device_id,
-                "status": OUTCOME_WORDS.get(noted.outcome, "UNKNOWN"),
+                "status": OUTCOME_WORDS.get(noted, "UNKNOWN"),
             }
         )
 

@@ -1,8 +1,8 @@
 """Lists of devices: all, of a user, of platforms, or subscribed to a tag."""
 
 import asyncio
+from collections.abc import Iterable
 
-import grpc
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -15,14 +15,15 @@ from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.filters import EXACT, read_filters
 from services.edge.links import Links
-from services.edge.pages import Page, Pager, read_page
+from services.edge.names import PLATFORM_CODES
+from services.edge.pages import Listed, Page, Pager, read_page
 from services.edge.platforms import read_platform
 from services.edge.rooms import Rooms
-from services.edge.routes import devices
-from services.kit.client import read_fault
+from services.edge.routes import devices, reports
 
 FILTERS = {"platform": frozenset({EXACT})}
-MAX_READS_AT_ONCE = 32
+# What registry takes in one BatchGetDevices.
+MAX_READ = 200
 
 
 class DeviceLists:
@@ -38,19 +39,20 @@ class DeviceLists:
                 APP + "/devices",
                 GET=(Access.LIST_DEVICES, self._list),
                 POST=(Access.CLIENT_WRITE, self._single.create),
-            )
+            ),
+            door.route(APP + "/devices/report", GET=(Access.READ, self._report)),
         ]
 
     async def _list(self, call: Call) -> Response:
         page = read_page(call.request)
         platforms = _read_platforms(call)
         if platforms is not None and not platforms:
-            return self._answer(call, page, [], 0, "")
+            return self._answer(call, pb.ListDevicesResponse(), [])
         if call.query("tagName"):
             return await self._list_subscribed(call, page, platforms)
         request = pb.ListDevicesRequest(
             app_id=call.app_id,
-            platforms=list(platforms or ()),
+            platforms=platforms or (),
             page_size=page.size,
             page_token=page.cursor,
             skip=page.offset,
@@ -58,8 +60,7 @@ class DeviceLists:
         if call.query("userId"):
             request.user_id = devices.read_user_id(call.query("userId"))
         listed = await self._rooms.devices.ListDevices(request, timeout=self._rooms.timeout)
-        found = list(listed.devices)
-        return self._answer(call, page, found, listed.total_size, listed.next_page_token)
+        return self._answer(call, listed, listed.devices)
 
     async def _list_subscribed(
         self, call: Call, page: Page, platforms: set["Platform.ValueType"] | None
@@ -67,6 +68,7 @@ class DeviceLists:
         request = subscription_pb.ListSubscriptionsRequest(
             app_id=call.app_id,
             tag_name=call.query("tagName"),
+            platforms=platforms or (),
             page_size=page.size,
             page_token=page.cursor,
             skip=page.offset,
@@ -76,40 +78,48 @@ class DeviceLists:
         listed = await self._rooms.subscriptions.ListSubscriptions(
             request, timeout=self._rooms.timeout
         )
-        gate = asyncio.Semaphore(MAX_READS_AT_ONCE)
-        read = await asyncio.gather(
-            *(self._read(call.app_id, one.device_id, gate) for one in listed.subscriptions)
+        # Targeting counts subscriptions, those of devices included that are not listed.
+        listed.ClearField("total_size")
+        found = await self._read(call.app_id, [one.uid for one in listed.subscriptions])
+        return self._answer(call, listed, found)
+
+    async def _read(self, app_id: str, uids: list[int]) -> list[Device]:
+        """The devices behind uids, without those that are gone since targeting named them."""
+        parts = [uids[start : start + MAX_READ] for start in range(0, len(uids), MAX_READ)]
+        reads = (
+            self._rooms.devices.BatchGetDevices(
+                pb.BatchGetDevicesRequest(app_id=app_id, uids=part), timeout=self._rooms.timeout
+            )
+            for part in parts
         )
-        found = [
-            device
-            for device in read
-            if device and (platforms is None or device.platform in platforms)
+        return [device for read in await asyncio.gather(*reads) for device in read.devices]
+
+    def _answer(self, call: Call, listed: Listed, found: Iterable[Device]) -> Response:
+        visible = devices.visible_to(call)
+        rendered = [
+            devices.render(device, call.app_id, self._links)
+            for device in found
+            if device.state in visible
         ]
-        # Targeting counts a tag's devices, not those of a platform among them.
-        total = listed.total_size if platforms is None else None
-        return self._answer(call, page, found, total, listed.next_page_token)
-
-    async def _read(self, app_id: str, device_id: str, gate: asyncio.Semaphore) -> Device | None:
-        """The device, unless it is gone since targeting named it."""
-        request = pb.GetDeviceRequest(app_id=app_id, device_id=device_id)
-        try:
-            async with gate:
-                read = await self._rooms.devices.GetDevice(request, timeout=self._rooms.timeout)
-        except grpc.aio.AioRpcError as error:
-            if read_fault(error).reason == "DEVICE_NOT_FOUND":
-                return None
-            raise
-        visible = read.device.state in devices.VISIBLE_TO_BACK_ENDS
-        return read.device if visible else None
-
-    def _answer(
-        self, call: Call, page: Page, found: list[Device], total: int | None, token: str
-    ) -> Response:
-        rendered = [devices.render(device, call.app_id, self._links) for device in found]
-        described = self._pager.describe(
-            call.request, page, count=len(rendered), total=total, next_token=token
-        )
+        described = self._pager.tell(call.request, listed, len(rendered))
         return answer({"devices": rendered, "pageInfo": described})
+
+    async def _report(self, call: Call) -> Response:
+        """Registrations by day, and how many devices there are now."""
+        report = await self._rooms.devices.GetDeviceReport(
+            pb.GetDeviceReportRequest(app_id=call.app_id, days=reports.read_days(call)),
+            timeout=self._rooms.timeout,
+        )
+        days: dict[str, dict[str, int]] = {}
+        for each in report.registrations:
+            code = PLATFORM_CODES.get(each.platform, "UNKNOWN")
+            platforms = days.setdefault(each.date, {})
+            platforms[code] = platforms.get(code, 0) + each.count
+        rendered = [
+            {"date": date, "registered": sum(platforms.values()), "platforms": platforms}
+            for date, platforms in days.items()
+        ]
+        return answer({"deviceReport": rendered, "totalDevices": report.device_count})
 
 
 def _read_platforms(call: Call) -> set["Platform.ValueType"] | None:

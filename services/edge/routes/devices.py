@@ -76,8 +76,7 @@ class Devices:
             pb.GetDeviceRequest(app_id=call.app_id, device_id=device_id),
             timeout=self._rooms.timeout,
         )
-        visible = VISIBLE_TO_BACK_ENDS if call.is_back_end else VISIBLE_TO_CLIENTS
-        if read.device.state not in visible:
+        if read.device.state not in visible_to(call):
             raise problems.missing("Device", "deviceId", device_id)
         return answer(render(read.device, call.app_id, self._links))
 
@@ -111,6 +110,11 @@ class Devices:
             timeout=self._rooms.timeout,
         )
         return no_content()
+
+
+def visible_to(call: Call) -> frozenset["DeviceState.ValueType"]:
+    """The states of devices that the caller is shown."""
+    return VISIBLE_TO_BACK_ENDS if call.is_back_end else VISIBLE_TO_CLIENTS
 
 
 def read_user_id(user_id: str | None) -> str:

@@ -1,6 +1,7 @@
 """Messages: sending one or many, and reading what was said."""
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carillon.dispatch.v1 import message_service_pb2 as pb
-from carillon.dispatch.v1.message_pb2 import Message, MessageStatus
+from carillon.dispatch.v1.message_pb2 import Message, MessageStatus, Outcome
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
@@ -17,6 +18,7 @@ from services.edge.links import Links
 from services.edge.names import PLATFORM_CODES
 from services.edge.pages import Pager, read_page
 from services.edge.rooms import Rooms
+from services.edge.routes import reports
 from services.edge.sends import Submitted, read_batch, read_send
 from services.edge.times import write_time
 
@@ -34,6 +36,16 @@ STATUS_WORDS: dict["MessageStatus.ValueType", str] = {
 }
 
 
+# What an application's report adds up. A gateway's word and a device's are two things: SENT counts
+# all that were sent to, whatever they reported.
+TOTALS: dict[str, frozenset["Outcome.ValueType"]] = {
+    "sent": frozenset({Outcome.OUTCOME_SENT}),
+    "seen": frozenset({Outcome.OUTCOME_SEEN, Outcome.OUTCOME_OPEN}),
+    "open": frozenset({Outcome.OUTCOME_OPEN}),
+    "invalid": frozenset({Outcome.OUTCOME_INVALID}),
+}
+
+
 class Messages:
     def __init__(self, rooms: Rooms, links: Links) -> None:
         self._rooms = rooms
@@ -45,6 +57,7 @@ class Messages:
             door.route(
                 APP + "/messages", POST=(Access.WRITE, self._send), GET=(Access.READ, self._list)
             ),
+            door.route(APP + "/messages/report", GET=(Access.READ, self._report)),
             door.route(APP + "/messages/bulk", POST=(Access.WRITE, self._send_batch)),
         ]
 
@@ -77,19 +90,28 @@ class Messages:
             app_id=call.app_id, page_size=page.size, page_token=page.cursor, skip=page.offset
         )
         listed = await self._rooms.messages.ListMessages(request, timeout=self._rooms.timeout)
-        rendered = [
-            self._render_short(message, call.app_id)
-            for message in listed.messages
-            if not is_deleted(message)
-        ]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(rendered),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        rendered = [self._render_short(message, call.app_id) for message in listed.messages]
+        described = self._pager.tell(call.request, listed, len(rendered))
         return answer({"messages": rendered, "pageInfo": described})
+
+    async def _report(self, call: Call) -> Response:
+        """By the days of the messages. Cumulative: who opened a message has seen it too."""
+        report = await self._rooms.messages.GetApplicationReport(
+            pb.GetApplicationReportRequest(app_id=call.app_id, days=reports.read_days(call)),
+            timeout=self._rooms.timeout,
+        )
+        days: dict[str, dict[str, dict[str, int]]] = {}
+        for each in report.counts:
+            code = PLATFORM_CODES.get(each.platform, "UNKNOWN")
+            platform = days.setdefault(each.date, {}).setdefault(code, dict.fromkeys(TOTALS, 0))
+            for name, outcomes in TOTALS.items():
+                platform[name] += each.count if each.outcome in outcomes else 0
+        rendered = [
+            {"date": date, **_add_up(platforms.values()), "platforms": platforms}
+            for date, platforms in days.items()
+        ]
+        whole = _add_up(platform for platforms in days.values() for platform in platforms.values())
+        return answer({"messageReport": rendered, "total": whole})
 
     def _render_short(self, message: Message, app_id: str) -> dict[str, str]:
         return {
@@ -139,6 +161,14 @@ class SingleMessage:
         if is_deleted(read.message):
             raise problems.missing("Message", "messageId", message_id)
         return read.message
+
+
+def _add_up(counted: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total = dict.fromkeys(TOTALS, 0)
+    for one in counted:
+        for name in total:
+            total[name] += one[name]
+    return total
 
 
 def is_deleted(message: Message) -> bool:

@@ -20,7 +20,8 @@ from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes.devices import read_user_id
 
-FILTERS = {"tagName": frozenset({EXACT, CONTAINS}), "deviceId": frozenset({EXACT})}
+FIELDS = {"tagName": "tag_name", "deviceId": "device_id"}
+FILTERS = dict.fromkeys(FIELDS, frozenset({EXACT, CONTAINS}))
 MULTI_STATUS = 207
 MAX_TAGS = 1000
 DELETE_PARAMETERS = ("deviceId", "tagName")
@@ -33,8 +34,9 @@ class SubscriptionBody(msgspec.Struct, rename="camel"):
 
 
 class Subscriptions:
-    def __init__(self, rooms: Rooms, links: Links) -> None:
+    def __init__(self, rooms: Rooms, links: Links, *, strict: bool) -> None:
         self._rooms = rooms
+        self._strict = strict
         self._links = links
         self._pager = Pager(links)
 
@@ -45,7 +47,12 @@ class Subscriptions:
                 POST=(Access.CLIENT_WRITE, self._create_or_end),
                 GET=(Access.CLIENT_READ, self._list),
                 DELETE=(Access.CLIENT_DELETE, self._delete),
-            )
+            ),
+            door.route(
+                APP + "/subscriptions/{subscription_id}",
+                GET=(Access.CLIENT_READ, self._read),
+                DELETE=(Access.CLIENT_DELETE, self._delete_one),
+            ),
         ]
 
     async def _create_or_end(self, call: Call) -> Response:
@@ -70,6 +77,8 @@ class Subscriptions:
         if judged.unknown_tag_names:
             raise problems.missing("Tag", "tagName", name)
         # Android takes anything but 2xx for a failure, so a repeat is a success too.
+        if judged.existing and self._strict:
+            raise problems.subscription_exists(judged.existing[0].device_id, name)
         if judged.existing:
             return answer(self._render(judged.existing[0], app_id))
         return answer(self._render(judged.subscribed[0], app_id), status=201)
@@ -94,34 +103,50 @@ class Subscriptions:
 
     async def _delete(self, call: Call) -> Response:
         device_id, name = _read_delete(call)
-        request = pb.UnsubscribeRequest(app_id=call.app_id, device_id=device_id, tag_names=[name])
-        judged = await self._rooms.subscriptions.Unsubscribe(request, timeout=self._rooms.timeout)
+        judged = await self._end(call.app_id, device_id, name)
+        literal = call.query_unformed("tagName")
+        if judged.unknown_tag_names and literal != name:
+            judged = await self._end(call.app_id, device_id, literal)
         if judged.unknown_tag_names:
             raise problems.missing("Tag", "tagName", name)
         if judged.missing_tag_names:
             raise problems.subscription_missing(device_id, name)
         return no_content()
 
+    async def _end(self, app_id: str, device_id: str, name: str) -> pb.UnsubscribeResponse:
+        request = pb.UnsubscribeRequest(app_id=app_id, device_id=device_id, tag_names=[name])
+        return await self._rooms.subscriptions.Unsubscribe(request, timeout=self._rooms.timeout)
+
     async def _list(self, call: Call) -> Response:
         page = read_page(call.request)
         request = pb.ListSubscriptionsRequest(
             app_id=call.app_id, page_size=page.size, page_token=page.cursor, skip=page.offset
         )
-        if _narrow(request, call):
-            listed = await self._rooms.subscriptions.ListSubscriptions(
-                request, timeout=self._rooms.timeout
-            )
-        else:
-            listed = pb.ListSubscriptionsResponse()
-        found = [self._render(one, call.app_id) for one in listed.subscriptions]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(found),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
+        _narrow(request, call)
+        listed = await self._rooms.subscriptions.ListSubscriptions(
+            request, timeout=self._rooms.timeout
         )
+        found = [self._render(one, call.app_id) for one in listed.subscriptions]
+        described = self._pager.tell(call.request, listed, len(found))
         return answer({"subscriptions": found, "pageInfo": described})
+
+    async def _read(self, call: Call) -> Response:
+        found = await self._rooms.subscriptions.GetSubscription(
+            pb.GetSubscriptionRequest(
+                app_id=call.app_id, subscription_id=call.name("subscription_id")
+            ),
+            timeout=self._rooms.timeout,
+        )
+        return answer(self._render(found.subscription, call.app_id))
+
+    async def _delete_one(self, call: Call) -> Response:
+        await self._rooms.subscriptions.DeleteSubscription(
+            pb.DeleteSubscriptionRequest(
+                app_id=call.app_id, subscription_id=call.name("subscription_id")
+            ),
+            timeout=self._rooms.timeout,
+        )
+        return no_content()
 
     def _render(self, subscription: Subscription, app_id: str) -> dict[str, str]:
         device_id, name = subscription.device_id, subscription.tag_name
@@ -130,7 +155,7 @@ class Subscriptions:
             "tagName": name,
             "subscriptionId": subscription.subscription_id,
             "userId": subscription.user_id,
-            "href": self._links.subscription(app_id, device_id, name),
+            "href": self._links.app(app_id, "subscriptions", subscription.subscription_id),
         }
 
 
@@ -162,26 +187,18 @@ def _read_delete(call: Call) -> tuple[str, str]:
     return call.query("deviceId"), call.query("tagName")
 
 
-def _narrow(request: pb.ListSubscriptionsRequest, call: Call) -> bool:
-    """Put the query's conditions into `request`; False if no subscription can meet them all."""
-    for parameter, field in (("deviceId", "device_id"), ("tagName", "tag_name")):
-        if call.query(parameter):
-            setattr(request, field, call.query(parameter))
+def _narrow(request: pb.ListSubscriptionsRequest, call: Call) -> None:
+    """Put the query's conditions into `request`."""
+    if call.query("deviceId"):
+        request.device_id = call.query("deviceId")
+    if call.query("tagName"):
+        request.tag_name = call.query("tagName")
     if call.query("userId"):
         request.user_id = read_user_id(call.query("userId"))
-    for condition in read_filters(call.request, FILTERS):
-        if len(condition.values) != 1:
-            raise problems.invalid("filter", f"must compare {condition.name} with one value here")
-        field = "device_id" if condition.name == "deviceId" else "tag_name"
-        if condition.operator == CONTAINS:
-            field = "tag_name_contains"
-        value = condition.values[0]
-        if request.HasField(field) and getattr(request, field) != value:  # type: ignore[arg-type]  # one of its fields
-            if field == "tag_name_contains":
-                raise problems.invalid("filter", "must ask tagName=@… once")
-            return False
-        setattr(request, field, value)
-    return True
+    for one in read_filters(call.request, FILTERS):
+        request.matchers.add(
+            field=FIELDS[one.name], values=one.values, contains=one.operator == CONTAINS
+        )
 
 
 def _describe_unknown(names: Sequence[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from carillon.targeting.v1 import tag_service_pb2 as pb
 from carillon.targeting.v1.tag_pb2 import Tag
+from carillon.targeting.v1.text_matcher_pb2 import TextMatcher
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
@@ -59,7 +60,7 @@ class Tags:
     async def _list(self, call: Call) -> Response:
         page = read_page(call.request)
         matchers = [
-            pb.TextMatcher(field=one.name, values=one.values, contains=one.operator == CONTAINS)
+            TextMatcher(field=one.name, values=one.values, contains=one.operator == CONTAINS)
             for one in read_filters(call.request, FILTERS)
         ]
         request = pb.ListTagsRequest(
@@ -72,13 +73,7 @@ class Tags:
         )
         listed = await self._rooms.tags.ListTags(request, timeout=self._rooms.timeout)
         tags = [self._render(tag, call.app_id) for tag in listed.tags]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(tags),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        described = self._pager.tell(call.request, listed, len(tags))
         return answer({"tags": tags, "pageInfo": described})
 
     async def _read(self, call: Call) -> Response:

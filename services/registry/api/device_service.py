@@ -1,7 +1,8 @@
 """Keeps the book of devices."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +20,13 @@ from services.registry.domain.device import (
     ByDeviceIds,
     ByUids,
     ByUser,
-    Device,
     DeviceIdentity,
     DeviceQuery,
     Question,
 )
 from services.registry.finder import Finder
 from services.registry.registrar import Registrar
-from services.registry.store import applications, devices, findings, identities, twins
+from services.registry.store import applications, counts, devices, findings, identities, twins
 
 log = structlog.get_logger()
 
@@ -89,22 +89,44 @@ class DeviceServicer(rpc.DeviceServiceServicer):
         self, request: pb.ListDevicesRequest, _context: Context
     ) -> pb.ListDevicesResponse:
         query = wire.parse_query(request)
-        size = paging.read_size(request.page_size)
-        skip = paging.read_skip(request.skip)
-        position = paging.read_token(request.page_token, _fingerprint(query), tuple[int])
+        window = paging.read_window(request, _fingerprint(query), tuple[paging.Number])
         async with self._reads.connect() as tx:
             await applications.find(tx, query.app_id)
-            page = await devices.page(
-                tx, query, after_uid=position[0] if position else 0, skip=skip, size=size + 1
-            )
-        shown = _fitting(page.devices[:size])
-        has_more = len(shown) < len(page.devices)
+            found = await devices.page(tx, query, window)
+            # Only a user's devices would have to be counted one by one.
+            total = None
+            if query.user_id is None:
+                total = await counts.listed(tx, query.app_id, query.platforms)
+        shown = [wire.show(device) for device in found]
+        fitting = replace(window, size=min(window.size, _count_fitting(shown) or window.size))
+        page = paging.turn(fitting, _fingerprint(query), shown, lambda device: [device.uid])
         return pb.ListDevicesResponse(
-            devices=shown,
-            next_page_token=(
-                paging.write_token(_fingerprint(query), [shown[-1].uid]) if has_more else ""
-            ),
-            total_size=page.total,
+            devices=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=total,
+        )
+
+    async def BatchGetDevices(
+        self, request: pb.BatchGetDevicesRequest, _context: Context
+    ) -> pb.BatchGetDevicesResponse:
+        app_id, uids = parse_app_id(request.app_id), wire.parse_uids(request)
+        async with self._reads.connect() as tx:
+            found = await devices.behind(tx, app_id, uids)
+        shown = [wire.show(replace(device, variables={})) for device in found]
+        return pb.BatchGetDevicesResponse(devices=shown)
+
+    async def GetDeviceReport(
+        self, request: pb.GetDeviceReportRequest, _context: Context
+    ) -> pb.GetDeviceReportResponse:
+        app_id, days = parse_app_id(request.app_id), wire.parse_days(request)
+        first_day = self._clock().date() - timedelta(days=days - 1)
+        async with self._reads.connect() as tx:
+            await applications.find(tx, app_id)
+            registered = await counts.registered(tx, app_id, first_day)
+            listed = await counts.listed(tx, app_id)
+        return pb.GetDeviceReportResponse(
+            registrations=[wire.show_day_count(each) for each in registered], device_count=listed
         )
 
     async def IdentifyDevices(
@@ -165,13 +187,11 @@ def _fingerprint(query: DeviceQuery) -> tuple[Any, ...]:
     return query.app_id, query.platforms, query.user_id
 
 
-def _fitting(found: list[Device]) -> list[device_pb2.Device]:
-    """As many of these as one message can carry."""
-    shown: list[device_pb2.Device] = []
+def _count_fitting(shown: Sequence[device_pb2.Device]) -> int:
+    """How many of these one message can carry."""
     size = 0
-    for device in found:
+    for count, device in enumerate(shown, start=1):
+        size += device.ByteSize()
         if size > MAX_PAGE_BYTES:
-            break
-        shown.append(wire.show(device))
-        size += shown[-1].ByteSize()
-    return shown
+            return count
+    return len(shown)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from hashlib import sha256
 from uuid import UUID
@@ -147,6 +147,15 @@ class DeviceQuery:
     app_id: UUID
     platforms: tuple[Platform, ...] = ()
     user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How many devices of a platform registered for the first time on a day, by UTC."""
+
+    day: date
+    platform: Platform
+    count: int
 
 
 def digest_address(address: str) -> bytes:

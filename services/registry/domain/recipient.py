@@ -44,6 +44,8 @@ class Stretch:
     platform: Platform | None
     after_uid: int
     through_uid: int | None = None
+    # Read from the end that `through_uid` names.
+    backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Devices as they stand in the book, one by one and by the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.faults import FieldInvalid
+from services.kit.paging import Window
 from services.registry.domain.change import ChangeKind
 from services.registry.domain.device import (
     Device,
@@ -31,8 +31,6 @@ from services.registry.store.tables import (
     devices,
     tombstones,
 )
-
-MAX_COUNT = 100_000
 
 COLUMNS = (
     devices.c.uid,
@@ -161,47 +159,42 @@ async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: dateti
     return [uid for uid in (await tx.scalars(told)).all() if uid is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of a list, and how many there are in all, as far as counting goes."""
-
-    devices: list[Device]
-    total: int
-
-
-async def page(
-    tx: AsyncConnection, query: DeviceQuery, *, after_uid: int, skip: int, size: int
-) -> Page:
-    """Devices that are not DEAD, by uid. The caller has seen to it that the application exists."""
-    after = devices.c.uid > after_uid
-    listed = _listed(query, skip + size, *COLUMNS, beyond=after).offset(skip).limit(size)
-    counted = sa.select(sa.func.count()).select_from(
-        _listed(query, MAX_COUNT + 1, devices.c.uid).subquery()
-    )
-    found = [Device(*row) for row in await tx.execute(listed)]
-    total: int = (await tx.execute(counted)).scalar_one()
-    return Page(found, min(total, MAX_COUNT))
+async def behind(tx: AsyncConnection, app_id: UUID, uids: Sequence[int]) -> list[Device]:
+    """The devices of these uids that are not DEAD, the lowest first."""
+    wanted = devices.c.uid == sa.any_(sa.cast(uids, sa.ARRAY(sa.BigInteger)))
+    found = sa.select(*COLUMNS).where(devices.c.app_id == app_id, wanted, IS_NOT_DEAD)
+    return [Device(*row) for row in await tx.execute(found.order_by(devices.c.uid))]
 
 
-def _listed(
-    query: DeviceQuery,
-    limit: int,
-    *columns: sa.Column[Any],
-    beyond: sa.ColumnElement[bool] | None = None,
-) -> sa.Select[Any]:
-    """At most `limit` of what the query means, lowest uids first.
+async def page(tx: AsyncConnection, query: DeviceQuery, window: Window[tuple[int]]) -> list[Device]:
+    """Devices that are not DEAD, by uid in the window's direction, up to its limit.
+
+    The caller has seen to it that the application exists.
+    """
+    listed = _listed(query, window, window.skip + window.limit)
+    found = await tx.execute(listed.offset(window.skip).limit(window.limit))
+    return [Device(*row) for row in found]
+
+
+def _listed(query: DeviceQuery, window: Window[tuple[int]], limit: int) -> sa.Select[Any]:
+    """At most `limit` of what the query means beyond the window's position.
 
     With platforms it reads as many of each by their index and merges: one platform may be rare in
     a large application, and the primary key would be searched to its end for it.
     """
     here = [devices.c.app_id == query.app_id, IS_NOT_DEAD]
-    if beyond is not None:
-        here.append(beyond)
+    if window.position is not None:
+        (uid,) = window.position
+        here.append(devices.c.uid < uid if window.backward else devices.c.uid > uid)
     if query.user_id is not None:
         here.append(devices.c.user_id == query.user_id)
         if query.platforms:
             here.append(devices.c.platform.in_(query.platforms))
-    found = sa.select(*columns).order_by(devices.c.uid).limit(limit)
+
+    def ordered(uid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        return uid.desc() if window.backward else uid.asc()
+
+    found = sa.select(*COLUMNS).order_by(ordered(devices.c.uid)).limit(limit)
     if query.user_id is not None or not query.platforms:
         return found.where(*here)
     wanted = rows("wanted", platform=(PLATFORM, list(query.platforms)))
@@ -209,6 +202,6 @@ def _listed(
     return (
         sa.select(*each.c)
         .select_from(wanted.join(each, sa.true()))
-        .order_by(each.c.uid)
+        .order_by(ordered(each.c.uid))
         .limit(limit)
     )

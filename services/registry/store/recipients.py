@@ -63,7 +63,7 @@ async def cut(
 async def within(
     tx: AsyncConnection, app_id: UUID, filter_: Filter, stretch: Stretch, limit: int
 ) -> list[Recipient]:
-    """At most `limit` recipients of a stretch, the lowest uids first."""
+    """At most `limit` recipients of a stretch, the lowest uids first, or backward the highest."""
     found = await tx.execute(_within(app_id, filter_, stretch, limit, *COLUMNS))
     return [Recipient._make(row) for row in found]
 
@@ -96,7 +96,11 @@ def _within(
         here.append(devices.c.platform == stretch.platform)
     if stretch.through_uid is not None:
         here.append(devices.c.uid <= stretch.through_uid)
-    found = sa.select(*columns).order_by(devices.c.uid).limit(limit)
+
+    def ordered(uid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        return uid.desc() if stretch.backward else uid.asc()
+
+    found = sa.select(*columns).order_by(ordered(devices.c.uid)).limit(limit)
     if isinstance(filter_, Everyone):
         return found.where(*here, is_known(app_id))
     column = devices.c.device_id if isinstance(filter_, DeviceIds) else devices.c.user_id
@@ -106,6 +110,6 @@ def _within(
         sa.select(*each.c)
         .select_from(wanted.join(each, sa.true()))
         .where(is_known(app_id))
-        .order_by(each.c.uid)
+        .order_by(ordered(each.c.uid))
         .limit(limit)
     )

@@ -171,6 +171,27 @@ IS_ACTIVE = devices.c.state == sa.literal_column(str(STATE_NUMBERS[State.ACTIVE]
 IS_QUARANTINED = devices.c.state == sa.literal_column(str(STATE_NUMBERS[State.QUARANTINED]))
 IS_NOT_DEAD = devices.c.state != sa.literal_column(str(STATE_NUMBERS[State.DEAD]))
 
+device_counts = sa.Table(
+    "device_counts",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("platform", PLATFORM, primary_key=True),
+    sa.Column("total", sa.BigInteger),
+)
+
+device_count_changes = sa.Table(
+    "device_count_changes",
+    metadata,
+    sa.Column("change_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid),
+    sa.Column("kind", sa.SmallInteger),
+    sa.Column("day", sa.Date),
+    sa.Column("platform", PLATFORM),
+    sa.Column("delta", sa.Integer),
+)
+
 tombstones = sa.Table(
     "tombstones",
     metadata,

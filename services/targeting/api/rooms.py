@@ -145,13 +145,14 @@ class Registry:
             return  # it was deleted: it has nobody
 
     async def within(
-        self, app_id: UUID, audience: Audience, piece: Slice, limit: int
+        self, app_id: UUID, audience: Audience, piece: Slice, limit: int, *, backward: bool = False
     ) -> AsyncGenerator[RecipientChunk, None]:
         request = recipient_service.ListRecipientsRequest(
             app_id=str(app_id),
             filter=_render_filter(audience),
             slice=wire.render_slice(piece),
             limit=limit,
+            backward=backward,
         )
         async with aclosing(self._read(self._list_recipients(request))) as chunks:
             async for chunk in chunks:

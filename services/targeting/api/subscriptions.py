@@ -9,7 +9,7 @@ from services.kit import paging
 from services.targeting.api import Context, checks, wire
 from services.targeting.browsing import Browser
 from services.targeting.domain.subscriptions import subscribe
-from services.targeting.enrolling import Enroller
+from services.targeting.enrolling import Enroller, Tagged
 
 
 class SubscriptionServicer(rpc.SubscriptionServiceServicer):
@@ -25,10 +25,8 @@ class SubscriptionServicer(rpc.SubscriptionServiceServicer):
         names = checks.names("tag_names", request.tag_names)
         made = await self._enroller.subscribe(app_id, device_id, names)
 
-        def render(tag_names: Iterable[str]) -> list[subscription_pb2.Subscription]:
-            return [
-                wire.render_subscription(subscribe(app_id, made.device, name)) for name in tag_names
-            ]
+        def render(tagged: Iterable[Tagged]) -> list[subscription_pb2.Subscription]:
+            return [wire.render_subscription(subscribe(made.device, *tag)) for tag in tagged]
 
         return pb.SubscribeResponse(
             subscribed=render(made.changed),
@@ -44,8 +42,8 @@ class SubscriptionServicer(rpc.SubscriptionServiceServicer):
         names = checks.names("tag_names", request.tag_names)
         ended = await self._enroller.unsubscribe(app_id, device_id, names)
         return pb.UnsubscribeResponse(
-            unsubscribed_tag_names=ended.changed,
-            missing_tag_names=ended.unchanged,
+            unsubscribed_tag_names=[tag.name for tag in ended.changed],
+            missing_tag_names=[tag.name for tag in ended.unchanged],
             unknown_tag_names=ended.unknown,
         )
 
@@ -53,11 +51,29 @@ class SubscriptionServicer(rpc.SubscriptionServiceServicer):
         self, request: pb.ListSubscriptionsRequest, _context: Context
     ) -> pb.ListSubscriptionsResponse:
         question = wire.parse_question(request)
-        window = wire.parse_window(request, question)
+        shape = tuple[paging.Number, paging.Number]
+        window = paging.read_window(request, (question,), shape)
         listing = await self._browser.list_page(question, window)
-        token = paging.write_token((question,), listing.after) if listing.after else ""
+        following, preceding = paging.lead(window, (question,), listing.ends, more=listing.more)
         return pb.ListSubscriptionsResponse(
             subscriptions=[wire.render_subscription(s) for s in listing.subscriptions],
-            next_page_token=token,
+            next_page_token=following,
+            previous_page_token=preceding,
             total_size=listing.total,
         )
+
+    async def GetSubscription(
+        self, request: pb.GetSubscriptionRequest, _context: Context
+    ) -> pb.GetSubscriptionResponse:
+        app_id = checks.app_id(request.app_id)
+        subscription_id = checks.text("subscription_id", request.subscription_id)
+        found = await self._enroller.find(app_id, subscription_id)
+        return pb.GetSubscriptionResponse(subscription=wire.render_subscription(found))
+
+    async def DeleteSubscription(
+        self, request: pb.DeleteSubscriptionRequest, _context: Context
+    ) -> pb.DeleteSubscriptionResponse:
+        app_id = checks.app_id(request.app_id)
+        subscription_id = checks.text("subscription_id", request.subscription_id)
+        await self._enroller.end(app_id, subscription_id)
+        return pb.DeleteSubscriptionResponse()

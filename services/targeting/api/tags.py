@@ -11,7 +11,7 @@ from services.kit import paging
 from services.targeting.api import Context, checks, wire
 from services.targeting.domain.faults import TagExists, TagNotFound
 from services.targeting.domain.targets import PUSH_ALL
-from services.targeting.store import tags
+from services.targeting.store import counts, tags
 
 
 class TagServicer(rpc.TagServiceServicer):
@@ -45,24 +45,17 @@ class TagServicer(rpc.TagServiceServicer):
         app_id = checks.app_id(request.app_id)
         matchers = wire.parse_matchers(request)
         query = (app_id, matchers)
-        after = paging.read_token(request.page_token, query, tuple[str])
-        size = paging.read_size(request.page_size)
+        window = paging.read_window(request, query, tuple[paging.Text])
         async with self._db.connect() as connection:
             found = await tags.page(
-                connection,
-                app_id,
-                matchers,
-                after=after[0] if after else "",
-                skip=paging.read_skip(request.skip),
-                limit=size + 1,
-                counted=request.count_subscriptions,
+                connection, app_id, matchers, window, counted=request.count_subscriptions
             )
-            total = await tags.count(connection, app_id, matchers)
-        page = found[:size]
-        more = len(found) > len(page)
+            total = None if matchers else await counts.tags_of(connection, app_id)
+        page = paging.turn(window, query, found, lambda tag: [tag.name])
         return pb.ListTagsResponse(
-            tags=[wire.render_tag(tag) for tag in page],
-            next_page_token=paging.write_token(query, [page[-1].name]) if more else "",
+            tags=[wire.render_tag(tag) for tag in page.items],
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
             total_size=total,
         )
 

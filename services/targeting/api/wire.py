@@ -6,17 +6,21 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from carillon.targeting.v1 import subscription_pb2, subscription_service_pb2, tag_pb2
+from carillon.targeting.v1 import (
+    subscription_pb2,
+    subscription_service_pb2,
+    tag_pb2,
+    text_matcher_pb2,
+)
 from carillon.targeting.v1 import tag_service_pb2 as tag_service
 from carillon.targeting.v1 import targeting_service_pb2 as targeting_service
 from carillon.type.v1 import platform_pb2, recipient_pb2, target_pb2
-from services.kit import paging
 from services.kit.faults import FieldInvalid
 from services.targeting.api import checks
 from services.targeting.browsing import Question
-from services.targeting.domain.platforms import Platform
+from services.targeting.domain.platforms import PLATFORMS, Platform
 from services.targeting.domain.slices import MAX_UID, Slice
-from services.targeting.domain.subscriptions import Subscription, TagFilter, Window
+from services.targeting.domain.subscriptions import Subscription, TagFilter, TextFilter
 from services.targeting.domain.tags import Tag, TextField, TextMatcher
 from services.targeting.domain.targets import (
     Everyone,
@@ -133,23 +137,27 @@ def parse_tag_update(request: tag_service.UpdateTagRequest) -> tuple[str, str]:
 
 
 def parse_matchers(request: tag_service.ListTagsRequest) -> tuple[TextMatcher, ...]:
-    if len(request.matchers) > MAX_MATCHERS:
-        raise FieldInvalid(
-            "matchers", f"must hold 0 to {MAX_MATCHERS} entries, not {len(request.matchers)}"
-        )
     return tuple(
-        _parse_matcher(f"matchers[{place}]", matcher)
-        for place, matcher in enumerate(request.matchers)
+        TextMatcher(TEXT_FIELDS[matcher.field], tuple(matcher.values), matcher.contains)
+        for matcher in _check_matchers(request.matchers, tuple(TEXT_FIELDS))
     )
 
 
-def _parse_matcher(field: str, matcher: tag_service.TextMatcher) -> TextMatcher:
-    if matcher.field not in TEXT_FIELDS:
-        raise FieldInvalid(f"{field}.field", "must be name or description")
-    checks.size(f"{field}.values", matcher.values, MAX_VALUES)
-    for place, value in enumerate(matcher.values):
-        checks.text(f"{field}.values[{place}]", value, high=MAX_DESCRIPTION)
-    return TextMatcher(TEXT_FIELDS[matcher.field], tuple(matcher.values), matcher.contains)
+def _check_matchers(
+    matchers: Sequence[text_matcher_pb2.TextMatcher], known: Sequence[str]
+) -> Sequence[text_matcher_pb2.TextMatcher]:
+    if len(matchers) > MAX_MATCHERS:
+        raise FieldInvalid(
+            "matchers", f"must hold 0 to {MAX_MATCHERS} entries, not {len(matchers)}"
+        )
+    for place, matcher in enumerate(matchers):
+        field = f"matchers[{place}]"
+        if matcher.field not in known:
+            raise FieldInvalid(f"{field}.field", f"must be {' or '.join(known)}")
+        checks.size(f"{field}.values", matcher.values, MAX_VALUES)
+        for number, value in enumerate(matcher.values):
+            checks.text(f"{field}.values[{number}]", value, high=MAX_DESCRIPTION)
+    return matchers
 
 
 def parse_question(request: subscription_service_pb2.ListSubscriptionsRequest) -> Question:
@@ -158,23 +166,32 @@ def parse_question(request: subscription_service_pb2.ListSubscriptionsRequest) -
             return None
         return checks.text(field, getattr(request, field))
 
+    matchers = _check_matchers(request.matchers, ("tag_name", "device_id"))
+    names, parts = _merge(matchers, "tag_name", optional("tag_name"))
+    device_names, device_parts = _merge(matchers, "device_id", None)
+    platforms = PLATFORMS
+    if request.platforms:
+        platforms = _parse_platforms("platforms", request.platforms)
     return Question(
         checks.app_id(request.app_id),
         device_id=optional("device_id"),
         user_id=optional("user_id"),
-        tags=TagFilter(name=optional("tag_name"), contains=optional("tag_name_contains")),
+        tags=TagFilter(names, parts),
+        devices=TextFilter(device_names, device_parts),
+        platforms=platforms,
     )
 
 
-def parse_window(
-    request: subscription_service_pb2.ListSubscriptionsRequest, question: Question
-) -> Window:
-    after = paging.read_token(request.page_token, (question,), tuple[int, str])
-    return Window(
-        after or (0, ""),
-        skip=paging.read_skip(request.skip),
-        limit=paging.read_size(request.page_size),
-    )
+def _merge(
+    matchers: Sequence[text_matcher_pb2.TextMatcher], field: str, name: str | None
+) -> tuple[frozenset[str] | None, tuple[tuple[str, ...], ...]]:
+    """The names that every exact matcher of a field admits, and what the others look for."""
+    ours = [matcher for matcher in matchers if matcher.field == field]
+    exact = [frozenset(matcher.values) for matcher in ours if not matcher.contains]
+    if name is not None:
+        exact.append(frozenset({name}))
+    names = frozenset.intersection(*exact) if exact else None
+    return names, tuple(tuple(matcher.values) for matcher in ours if matcher.contains)
 
 
 def render_tag(tag: Tag) -> tag_pb2.Tag:

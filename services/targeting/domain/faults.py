@@ -27,6 +27,14 @@ class DeviceNotFound(Fault):
         super().__init__("no reachable device has this id", device_id=device_id)
 
 
+class SubscriptionNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "SUBSCRIPTION_NOT_FOUND"
+
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__("no subscription has this id", subscription_id=subscription_id)
+
+
 class RegistryUnavailable(Fault):
     """Registry did not answer in time, or said that its database is away."""
 

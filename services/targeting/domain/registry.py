@@ -54,9 +54,9 @@ class Recipients(Protocol[C_co]):
         ...
 
     def within(
-        self, app_id: UUID, audience: Audience, piece: Slice, limit: int
+        self, app_id: UUID, audience: Audience, piece: Slice, limit: int, *, backward: bool = False
     ) -> AsyncGenerator[C_co, None]:
-        """The audience within a slice, the lowest uids first, at most `limit`."""
+        """The audience within a slice, the lowest uids first or backward, at most `limit`."""
         ...
 
     def among(self, app_id: UUID, uids: Sequence[int]) -> AsyncGenerator[C_co, None]:

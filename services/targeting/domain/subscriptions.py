@@ -1,11 +1,18 @@
 """Which devices want which tags."""
 
+import re
 from dataclasses import dataclass
-from hashlib import blake2b
-from uuid import UUID
+from typing import TypeAlias
 
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.targets import PUSH_ALL
+
+# A device's uid and a tag's number, by which subscriptions are ordered.
+Place: TypeAlias = tuple[int, int]
+# The number of `Push.ALL`, which is no tag on record. Those begin with 1.
+NO_TAG = 0
+# Numbers of 63 bits, as PostgreSQL has them.
+SUBSCRIPTION_ID = re.compile("([0-7][0-9a-f]{15}){2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +39,37 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class TagFilter:
-    """Which tags a list is about; None is no condition."""
+class TextFilter:
+    """Which texts a list is about: one of the names, holding one of each of the parts.
 
-    name: str | None = None
-    contains: str | None = None
+    Without names any text will do, and without parts none is looked for.
+    """
 
-    def admits_broadcast(self) -> bool:
-        """Whether `Push.ALL` is among them."""
-        return self.name in {None, PUSH_ALL} and (self.contains or "") in PUSH_ALL
+    names: frozenset[str] | None = None
+    parts: tuple[tuple[str, ...], ...] = ()
+
+    def admits(self, text: str) -> bool:
+        return (self.names is None or text in self.names) and all(
+            any(part in text for part in parts) for parts in self.parts
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The part of a list that is asked for: after a position, passing over some, so many."""
+class TagFilter(TextFilter):
+    """Which tags a list is about."""
 
-    after: tuple[int, str]
-    skip: int
-    limit: int
+    def admits_broadcast(self) -> bool:
+        """Whether `Push.ALL` is among them."""
+        return self.admits(PUSH_ALL)
 
 
-def subscribe(app_id: UUID, device: Device, tag_name: str) -> Subscription:
-    """The subscription of a device to a tag; its id is the same whenever it is made."""
-    digest = blake2b(f"{app_id}\0{device.uid}\0{tag_name}".encode(), digest_size=16)
-    return Subscription(digest.hexdigest(), device, tag_name)
+def subscribe(device: Device, tag_id: int, tag_name: str) -> Subscription:
+    """The subscription of a device to a tag. Its id says where it stands: it can be found by it."""
+    return Subscription(f"{device.uid:016x}{tag_id:016x}", device, tag_name)
+
+
+def read_subscription_id(text: str) -> Place | None:
+    """The uid and the tag number in an id; None if it is none of ours."""
+    if not SUBSCRIPTION_ID.fullmatch(text):
+        return None
+    return int(text[:16], 16), int(text[16:], 16)

@@ -55,4 +55,23 @@ removals = sa.Table(
     sa.Column("create_time", sa.DateTime(timezone=True)),
 )
 
+counts = sa.Table(
+    "counts",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True),
+    sa.Column("tag_id", sa.BigInteger, primary_key=True),
+    sa.Column("total", sa.BigInteger),
+)
+
+count_changes = sa.Table(
+    "count_changes",
+    metadata,
+    sa.Column("change_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid),
+    sa.Column("kind", sa.SmallInteger),
+    sa.Column("tag_id", sa.BigInteger),
+    sa.Column("delta", sa.Integer),
+)
+
 feed_position = sa.Table("feed_position", metadata, sa.Column("position", sa.Text))

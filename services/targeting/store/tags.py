@@ -1,6 +1,7 @@
 """Tags, by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.paging import Window
 from services.targeting.domain.tags import Tag, TextField, TextMatcher
+from services.targeting.store import counts
 from services.targeting.store.arrays import texts
-from services.targeting.store.tables import removals, subscriptions, tags
-
-MAX_TOTAL = 100_000
+from services.targeting.store.tables import removals, tags
 
 COLUMNS = (tags.c.name, tags.c.description, tags.c.create_time, tags.c.update_time)
 SEARCHED = {TextField.NAME: tags.c.name, TextField.DESCRIPTION: tags.c.description}
@@ -76,47 +77,26 @@ async def page(
     tx: AsyncConnection,
     app_id: UUID,
     matchers: Sequence[TextMatcher],
+    window: Window[tuple[str]],
     *,
-    after: str,
-    skip: int,
-    limit: int,
     counted: bool,
 ) -> list[Tag]:
-    """Tags by name, after `after`; `counted` with how many subscribe to each."""
-    listed = (
-        sa.select(tags.c.app_id, tags.c.tag_id, *COLUMNS)
-        .where(tags.c.app_id == app_id, tags.c.name > after, *map(_matches, matchers))
-        .order_by(tags.c.name)
-        .offset(skip)
-        .limit(limit)
-        .subquery()
-    )
-    # Counted only on the page itself, after the limit.
-    count: sa.ColumnElement[Any] = sa.cast(sa.null(), sa.BigInteger).label("subscribers")
-    if counted:
-        count = (
-            sa.select(sa.func.count())
-            .where(
-                subscriptions.c.app_id == listed.c.app_id,
-                subscriptions.c.tag_id == listed.c.tag_id,
-            )
-            .scalar_subquery()
-            .label("subscribers")
-        )
-    fields = (listed.c[column.name] for column in COLUMNS)
-    statement = sa.select(*fields, count).order_by(listed.c.name)
-    return [_read(row) for row in await tx.execute(statement)]
-
-
-async def count(tx: AsyncConnection, app_id: UUID, matchers: Sequence[TextMatcher]) -> int:
-    """How many tags match; counting stops at MAX_TOTAL."""
-    matching = (
-        sa.select(sa.literal(1))
+    """Tags by name in the window's direction, up to its limit; `counted` with their subscribers."""
+    statement = (
+        sa.select(tags.c.tag_id, *COLUMNS)
         .where(tags.c.app_id == app_id, *map(_matches, matchers))
-        .limit(MAX_TOTAL)
-        .subquery()
+        .order_by(tags.c.name.desc() if window.backward else tags.c.name)
+        .offset(window.skip)
+        .limit(window.limit)
     )
-    return (await tx.execute(sa.select(sa.func.count()).select_from(matching))).scalar_one()
+    if window.position is not None:
+        (name,) = window.position
+        statement = statement.where(tags.c.name < name if window.backward else tags.c.name > name)
+    rows = (await tx.execute(statement)).all()
+    if not counted or not rows:
+        return [_read(row) for row in rows]
+    found = await counts.subscriptions_to(tx, app_id, [row.tag_id for row in rows])
+    return [replace(_read(row), subscription_count=found[row.tag_id]) for row in rows]
 
 
 async def ids_of(tx: AsyncConnection, app_id: UUID, names: Sequence[str]) -> dict[str, int]:
@@ -127,11 +107,13 @@ async def ids_of(tx: AsyncConnection, app_id: UUID, names: Sequence[str]) -> dic
     return {row.name: row.tag_id for row in await tx.execute(statement)}
 
 
-async def ids_containing(tx: AsyncConnection, app_id: UUID, part: str, limit: int) -> list[int]:
-    """The numbers of at most `limit` tags whose name holds `part`."""
+async def ids_matching(
+    tx: AsyncConnection, app_id: UUID, matchers: Sequence[TextMatcher], limit: int
+) -> list[int]:
+    """The numbers of at most `limit` tags that all of the matchers admit."""
     statement = (
         sa.select(tags.c.tag_id)
-        .where(tags.c.app_id == app_id, sa.func.strpos(tags.c.name, part) > 0)
+        .where(tags.c.app_id == app_id, *map(_matches, matchers))
         .limit(limit)
     )
     return list((await tx.execute(statement)).scalars())
@@ -151,9 +133,8 @@ def _note_removals(gone: sa.CTE, now: datetime) -> sa.Insert:
     )
 
 
-def _read(row: Any) -> Tag:  # noqa: ANN401  a row, whatever was selected with the tag
-    count = row.subscribers if "subscribers" in row._fields else None
-    return Tag(row.name, row.description, row.create_time, row.update_time, count)
+def _read(row: Any) -> Tag:  # noqa: ANN401  a row
+    return Tag(row.name, row.description, row.create_time, row.update_time)
 
 
 def _read_one(row: Any) -> Tag | None:  # noqa: ANN401  likewise

@@ -6,10 +6,11 @@ from carillon.dispatch.v1 import credential_service_pb2 as credential_pb
 from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1 import message_service_pb2_grpc as rpc
+from carillon.dispatch.v1.error_reason_pb2 import ErrorReason
 from carillon.dispatch.v1.message_pb2 import Delivery, Message, MessageStatus, Outcome
-from services.kit.faults import Code, FieldInvalid
+from services.kit.faults import Code, Fault, FieldInvalid
 from tests.edge.rooms.registry import Registry
-from tests.edge.rooms.rules import Mood, cut_page, fault, noon
+from tests.edge.rooms.rules import Mood, fault, noon, turn_page
 
 message_not_found = fault(Code.NOT_FOUND, "MESSAGE_NOT_FOUND")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
@@ -101,9 +102,43 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
 
     async def ListMessages(self, request: Any, _context: Any) -> Any:
         await self.meet("ListMessages")
-        found = [one for (app_id, _), one in self.messages.items() if app_id == request.app_id]
-        page, token = cut_page(request, found[::-1], [request.app_id])
-        return pb.ListMessagesResponse(messages=page, next_page_token=token, total_size=len(found))
+        found = [
+            one
+            for (app_id, _), one in self.messages.items()
+            if app_id == request.app_id and one.status != MessageStatus.MESSAGE_STATUS_CANCELLED
+        ]
+        page = turn_page(request, found[::-1], [request.app_id])
+        return pb.ListMessagesResponse(
+            messages=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=len(found),
+        )
+
+    async def GetApplicationReport(self, request: Any, _context: Any) -> Any:
+        await self.meet("GetApplicationReport")
+        answer = pb.GetApplicationReportResponse()
+        date = noon().ToDatetime().date().isoformat()
+        for (app_id, _), deliveries in self.deliveries.items():
+            for one in deliveries if app_id == request.app_id else ():
+                answer.counts.add(date=date, platform=one.platform, outcome=one.outcome, count=1)
+                if one.outcome in {Outcome.OUTCOME_SEEN, Outcome.OUTCOME_OPEN}:
+                    sent = Outcome.OUTCOME_SENT
+                    answer.counts.add(date=date, platform=one.platform, outcome=sent, count=1)
+        return answer
+
+    async def BatchReportReceipts(self, request: Any, context: Any) -> Any:
+        await self.meet("BatchReportReceipts")
+        answer = pb.BatchReportReceiptsResponse()
+        for report in request.reports:
+            try:
+                noted = await self.ReportReceipt(report, context)
+            except Fault as refusal:
+                reason = ErrorReason.Value(f"ERROR_REASON_{refusal.reason}")
+                answer.verdicts.add(refused=reason)
+            else:
+                answer.verdicts.add(outcome=noted.outcome)
+        return answer
 
     async def GetMessageReport(self, request: Any, _context: Any) -> Any:
         await self.meet("GetMessageReport")
@@ -126,9 +161,11 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
             if (not request.HasField("device_id") or one.device_id == request.device_id)
             and (not request.HasField("user_id") or one.user_id == request.user_id)
         ]
-        page, token = cut_page(request, found, [request.app_id, request.message_id])
+        page = turn_page(request, found, [request.app_id, request.message_id])
         return pb.ListDeliveriesResponse(
-            deliveries=page, next_page_token=token, total_size=len(found)
+            deliveries=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
         )
 
     async def ReportReceipt(self, request: Any, _context: Any) -> Any:

@@ -1,6 +1,7 @@
 """Registry in memory."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from carillon.registry.v1.device_pb2 import Device, DeviceState
 from carillon.registry.v1.gateway_pb2 import GatewayConfiguration, GatewayState
 from services.kit.faults import Code, FieldInvalid
 from tests.edge.rooms.access import AccessRules
-from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon, turn_page
 from tests.edge.rooms.websites import Websites
 
 application_not_found = fault(Code.NOT_FOUND, "APPLICATION_NOT_FOUND")
@@ -213,8 +214,35 @@ class Devices(rpc.DeviceServiceServicer):
             and (not request.HasField("user_id") or device.user_id == request.user_id)
         ]
         query = [request.app_id, list(request.platforms), request.user_id]
-        page, token = cut_page(request, found, query)
-        return pb.ListDevicesResponse(devices=page, next_page_token=token, total_size=len(found))
+        page = turn_page(request, found, query)
+        return pb.ListDevicesResponse(
+            devices=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=None if request.HasField("user_id") else len(found),
+        )
+
+    async def BatchGetDevices(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("BatchGetDevices")
+        if not 1 <= len(request.uids) <= 200:
+            raise FieldInvalid("uids", "must hold 1 to 200 entries")
+        found = {
+            device.uid: device
+            for device in self._registry.tenant(request.app_id).devices.values()
+            if device.state != DeviceState.DEVICE_STATE_DEAD
+        }
+        known = [found[uid] for uid in sorted(request.uids) if uid in found]
+        return pb.BatchGetDevicesResponse(devices=known)
+
+    async def GetDeviceReport(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("GetDeviceReport")
+        devices = self._registry.tenant(request.app_id).devices.values()
+        counted = Counter(device.platform for device in devices)
+        answer = pb.GetDeviceReportResponse(device_count=len(devices))
+        for platform, count in counted.items():
+            date = noon().ToDatetime().date().isoformat()
+            answer.registrations.add(date=date, platform=platform, count=count)
+        return answer
 
     async def IdentifyDevices(self, request: Any, _context: Any) -> Any:
         raise NotImplementedError  # the edge never asks

@@ -57,3 +57,12 @@ def cut_page(request: Any, found: Sequence[T], query: Sequence[Any]) -> tuple[Se
     start = (position[0] if position else 0) + paging.read_skip(getattr(request, "skip", 0))
     end = start + paging.read_size(request.page_size)
     return found[start:end], paging.write_token(query, [end]) if end < len(found) else ""
+
+
+def turn_page(request: Any, found: Sequence[T], query: Sequence[Any]) -> paging.Page[T]:
+    """The page that a list request asks for, with the tokens of both its neighbours."""
+    window = paging.read_window(request, query, tuple[int])
+    placed = list(enumerate(found))
+    rows = window.cut(placed, lambda row: (row[0],))
+    page = paging.turn(window, query, rows, lambda row: [row[0]])
+    return paging.Page([one for _, one in page.items], page.next_token, page.previous_token)

@@ -12,10 +12,11 @@ from carillon.targeting.v1.subscription_pb2 import Subscription
 from carillon.targeting.v1.tag_pb2 import Tag
 from services.kit.faults import Code, FieldInvalid
 from tests.edge.rooms.registry import Registry
-from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+from tests.edge.rooms.rules import Mood, check_text, fault, noon, turn_page
 
 tag_not_found = fault(Code.NOT_FOUND, "TAG_NOT_FOUND")
 tag_exists = fault(Code.ALREADY_EXISTS, "TAG_EXISTS")
+subscription_not_found = fault(Code.NOT_FOUND, "SUBSCRIPTION_NOT_FOUND")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 
 BROADCAST = "Push.ALL"
@@ -90,8 +91,13 @@ class Tags(tag_rpc.TagServiceServicer):
             if app_id == request.app_id
             and all(_matches(tag, matcher) for matcher in request.matchers)
         ]
-        page, token = cut_page(request, found, [request.app_id, str(request.matchers)])
-        answer = tag_pb.ListTagsResponse(tags=page, next_page_token=token, total_size=len(found))
+        page = turn_page(request, found, [request.app_id, str(request.matchers)])
+        answer = tag_pb.ListTagsResponse(
+            tags=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=None if request.matchers else len(found),
+        )
         if request.count_subscriptions:
             for tag in answer.tags:
                 tag.subscription_count = sum(
@@ -116,7 +122,7 @@ class Tags(tag_rpc.TagServiceServicer):
         return tag_pb.DeleteTagResponse()
 
 
-def _matches(tag: Tag, matcher: Any) -> bool:
+def _matches(tag: Tag | Subscription, matcher: Any) -> bool:
     text = getattr(tag, matcher.field)
     if matcher.contains:
         return any(value in text for value in matcher.values)
@@ -173,12 +179,41 @@ class Subscriptions(rpc.SubscriptionServiceServicer):
         await self._targeting.meet("ListSubscriptions")
         if request.HasField("device_id"):
             self._targeting.device(request.app_id, request.device_id)
-        found = [one for one in self._list_all(request) if _is_asked_for(one, request)]
-        query = [request.app_id, request.device_id, request.user_id, request.tag_name]
-        page, token = cut_page(request, found, query)
+        found = [
+            one
+            for one in self._list_all(request)
+            if _is_asked_for(
+                one, self._targeting.device(request.app_id, one.device_id).platform, request
+            )
+        ]
+        asked = pb.ListSubscriptionsRequest()
+        asked.CopyFrom(request)
+        for field in ("page_token", "page_size", "skip"):
+            asked.ClearField(field)
+        page = turn_page(request, found, [str(asked)])
         return pb.ListSubscriptionsResponse(
-            subscriptions=page, next_page_token=token, total_size=len(found)
+            subscriptions=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
         )
+
+    async def GetSubscription(self, request: Any, _context: Any) -> Any:
+        await self._targeting.meet("GetSubscription")
+        return pb.GetSubscriptionResponse(subscription=self._find(request))
+
+    async def DeleteSubscription(self, request: Any, _context: Any) -> Any:
+        await self._targeting.meet("DeleteSubscription")
+        found = self._find(request)
+        key = (request.app_id, found.device_id, found.tag_name)
+        self._targeting.subscriptions.discard(key)
+        return pb.DeleteSubscriptionResponse()
+
+    def _find(self, request: Any) -> Subscription:
+        for key in self._targeting.subscriptions:
+            found = self._targeting.describe(*key)
+            if key[0] == request.app_id and found.subscription_id == request.subscription_id:
+                return found
+        raise subscription_not_found(subscription_id=request.subscription_id)
 
     def _list_all(self, request: Any) -> list[Subscription]:
         app_id = request.app_id
@@ -188,10 +223,11 @@ class Subscriptions(rpc.SubscriptionServiceServicer):
         return [self._targeting.describe(*key) for key in sorted(keys)]
 
 
-def _is_asked_for(one: Subscription, request: Any) -> bool:
+def _is_asked_for(one: Subscription, platform: int, request: Any) -> bool:
     return (
         (not request.HasField("device_id") or one.device_id == request.device_id)
         and (not request.HasField("user_id") or one.user_id == request.user_id)
         and (not request.HasField("tag_name") or one.tag_name == request.tag_name)
-        and request.tag_name_contains in one.tag_name
+        and (not request.platforms or platform in request.platforms)
+        and all(_matches(one, matcher) for matcher in request.matchers)
     )

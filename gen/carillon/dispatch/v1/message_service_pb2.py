@@ -22,51 +22,64 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from carillon.dispatch.v1 import error_reason_pb2 as carillon_dot_dispatch_dot_v1_dot_error__reason__pb2
 from carillon.dispatch.v1 import message_pb2 as carillon_dot_dispatch_dot_v1_dot_message__pb2
 from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/message_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/message.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\x81\x01\n\x12SendMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07message\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\x12\x17\n\x0fvalidate_target\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\x13SendMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\"z\n\x18\x42\x61tchSendMessagesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12:\n\x08messages\x18\x02 \x03(\x0b\x32(.carillon.dispatch.v1.SendMessageRequest\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x19\x42\x61tchSendMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Message\"7\n\x11GetMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"D\n\x12GetMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\"Z\n\x13ListMessagesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"t\n\x14ListMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"=\n\x17GetMessageReportRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"N\n\x18GetMessageReportResponse\x12\x32\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\".carillon.dispatch.v1.OutcomeCount\"\x8b\x01\n\x0cOutcomeCount\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"\xb8\x01\n\x15ListDeliveriesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x16\n\tdevice_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07user_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x0c\n\x04skip\x18\x07 \x01(\x05\x42\x0c\n\n_device_idB\n\n\x08_user_id\"y\n\x16ListDeliveriesResponse\x12\x32\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1e.carillon.dispatch.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\"}\n\x14ReportReceiptRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12.\n\x07outcome\x18\x04 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\"G\n\x15ReportReceiptResponse\x12.\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\":\n\x14\x43\x61ncelMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"G\n\x15\x43\x61ncelMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message2\xe6\x06\n\x0eMessageService\x12\x62\n\x0bSendMessage\x12(.carillon.dispatch.v1.SendMessageRequest\x1a).carillon.dispatch.v1.SendMessageResponse\x12t\n\x11\x42\x61tchSendMessages\x12..carillon.dispatch.v1.BatchSendMessagesRequest\x1a/.carillon.dispatch.v1.BatchSendMessagesResponse\x12_\n\nGetMessage\x12\'.carillon.dispatch.v1.GetMessageRequest\x1a(.carillon.dispatch.v1.GetMessageResponse\x12\x65\n\x0cListMessages\x12).carillon.dispatch.v1.ListMessagesRequest\x1a*.carillon.dispatch.v1.ListMessagesResponse\x12q\n\x10GetMessageReport\x12-.carillon.dispatch.v1.GetMessageReportRequest\x1a..carillon.dispatch.v1.GetMessageReportResponse\x12k\n\x0eListDeliveries\x12+.carillon.dispatch.v1.ListDeliveriesRequest\x1a,.carillon.dispatch.v1.ListDeliveriesResponse\x12h\n\rReportReceipt\x12*.carillon.dispatch.v1.ReportReceiptRequest\x1a+.carillon.dispatch.v1.ReportReceiptResponse\x12h\n\rCancelMessage\x12*.carillon.dispatch.v1.CancelMessageRequest\x1a+.carillon.dispatch.v1.CancelMessageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/message_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\'carillon/dispatch/v1/error_reason.proto\x1a\"carillon/dispatch/v1/message.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\x81\x01\n\x12SendMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07message\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\x12\x17\n\x0fvalidate_target\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"E\n\x13SendMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\"z\n\x18\x42\x61tchSendMessagesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12:\n\x08messages\x18\x02 \x03(\x0b\x32(.carillon.dispatch.v1.SendMessageRequest\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x19\x42\x61tchSendMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Message\"7\n\x11GetMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"D\n\x12GetMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message\"Z\n\x13ListMessagesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"\xa5\x01\n\x14ListMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"=\n\x17GetMessageReportRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"N\n\x18GetMessageReportResponse\x12\x32\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\".carillon.dispatch.v1.OutcomeCount\"\x8b\x01\n\x0cOutcomeCount\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"\xb8\x01\n\x15ListDeliveriesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x16\n\tdevice_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07user_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x0c\n\x04skip\x18\x07 \x01(\x05\x42\x0c\n\n_device_idB\n\n\x08_user_id\"\xaa\x01\n\x16ListDeliveriesResponse\x12\x32\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1e.carillon.dispatch.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"}\n\x14ReportReceiptRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12.\n\x07outcome\x18\x04 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\"G\n\x15ReportReceiptResponse\x12.\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\"Y\n\x1a\x42\x61tchReportReceiptsRequest\x12;\n\x07reports\x18\x01 \x03(\x0b\x32*.carillon.dispatch.v1.ReportReceiptRequest\"U\n\x1b\x42\x61tchReportReceiptsResponse\x12\x36\n\x08verdicts\x18\x01 \x03(\x0b\x32$.carillon.dispatch.v1.ReceiptVerdict\"t\n\x0eReceiptVerdict\x12.\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x32\n\x07refused\x18\x02 \x01(\x0e\x32!.carillon.dispatch.v1.ErrorReason\";\n\x1bGetApplicationReportRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"N\n\x1cGetApplicationReportResponse\x12.\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x1e.carillon.dispatch.v1.DayCount\"\x85\x01\n\x08\x44\x61yCount\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x03 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\":\n\x14\x43\x61ncelMessageRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"G\n\x15\x43\x61ncelMessageResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Message2\xe1\x08\n\x0eMessageService\x12\x62\n\x0bSendMessage\x12(.carillon.dispatch.v1.SendMessageRequest\x1a).carillon.dispatch.v1.SendMessageResponse\x12t\n\x11\x42\x61tchSendMessages\x12..carillon.dispatch.v1.BatchSendMessagesRequest\x1a/.carillon.dispatch.v1.BatchSendMessagesResponse\x12_\n\nGetMessage\x12\'.carillon.dispatch.v1.GetMessageRequest\x1a(.carillon.dispatch.v1.GetMessageResponse\x12\x65\n\x0cListMessages\x12).carillon.dispatch.v1.ListMessagesRequest\x1a*.carillon.dispatch.v1.ListMessagesResponse\x12q\n\x10GetMessageReport\x12-.carillon.dispatch.v1.GetMessageReportRequest\x1a..carillon.dispatch.v1.GetMessageReportResponse\x12k\n\x0eListDeliveries\x12+.carillon.dispatch.v1.ListDeliveriesRequest\x1a,.carillon.dispatch.v1.ListDeliveriesResponse\x12h\n\rReportReceipt\x12*.carillon.dispatch.v1.ReportReceiptRequest\x1a+.carillon.dispatch.v1.ReportReceiptResponse\x12z\n\x13\x42\x61tchReportReceipts\x12\x30.carillon.dispatch.v1.BatchReportReceiptsRequest\x1a\x31.carillon.dispatch.v1.BatchReportReceiptsResponse\x12}\n\x14GetApplicationReport\x12\x31.carillon.dispatch.v1.GetApplicationReportRequest\x1a\x32.carillon.dispatch.v1.GetApplicationReportResponse\x12h\n\rCancelMessage\x12*.carillon.dispatch.v1.CancelMessageRequest\x1a+.carillon.dispatch.v1.CancelMessageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.dispatch.v1.message_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENDMESSAGEREQUEST']._serialized_start=138
-  _globals['_SENDMESSAGEREQUEST']._serialized_end=267
-  _globals['_SENDMESSAGERESPONSE']._serialized_start=269
-  _globals['_SENDMESSAGERESPONSE']._serialized_end=338
-  _globals['_BATCHSENDMESSAGESREQUEST']._serialized_start=340
-  _globals['_BATCHSENDMESSAGESREQUEST']._serialized_end=462
-  _globals['_BATCHSENDMESSAGESRESPONSE']._serialized_start=464
-  _globals['_BATCHSENDMESSAGESRESPONSE']._serialized_end=540
-  _globals['_GETMESSAGEREQUEST']._serialized_start=542
-  _globals['_GETMESSAGEREQUEST']._serialized_end=597
-  _globals['_GETMESSAGERESPONSE']._serialized_start=599
-  _globals['_GETMESSAGERESPONSE']._serialized_end=667
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=669
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=759
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=761
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=877
-  _globals['_GETMESSAGEREPORTREQUEST']._serialized_start=879
-  _globals['_GETMESSAGEREPORTREQUEST']._serialized_end=940
-  _globals['_GETMESSAGEREPORTRESPONSE']._serialized_start=942
-  _globals['_GETMESSAGEREPORTRESPONSE']._serialized_end=1020
-  _globals['_OUTCOMECOUNT']._serialized_start=1023
-  _globals['_OUTCOMECOUNT']._serialized_end=1162
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1165
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1349
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1351
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1472
-  _globals['_REPORTRECEIPTREQUEST']._serialized_start=1474
-  _globals['_REPORTRECEIPTREQUEST']._serialized_end=1599
-  _globals['_REPORTRECEIPTRESPONSE']._serialized_start=1601
-  _globals['_REPORTRECEIPTRESPONSE']._serialized_end=1672
-  _globals['_CANCELMESSAGEREQUEST']._serialized_start=1674
-  _globals['_CANCELMESSAGEREQUEST']._serialized_end=1732
-  _globals['_CANCELMESSAGERESPONSE']._serialized_start=1734
-  _globals['_CANCELMESSAGERESPONSE']._serialized_end=1805
-  _globals['_MESSAGESERVICE']._serialized_start=1808
-  _globals['_MESSAGESERVICE']._serialized_end=2678
+  _globals['_SENDMESSAGEREQUEST']._serialized_start=179
+  _globals['_SENDMESSAGEREQUEST']._serialized_end=308
+  _globals['_SENDMESSAGERESPONSE']._serialized_start=310
+  _globals['_SENDMESSAGERESPONSE']._serialized_end=379
+  _globals['_BATCHSENDMESSAGESREQUEST']._serialized_start=381
+  _globals['_BATCHSENDMESSAGESREQUEST']._serialized_end=503
+  _globals['_BATCHSENDMESSAGESRESPONSE']._serialized_start=505
+  _globals['_BATCHSENDMESSAGESRESPONSE']._serialized_end=581
+  _globals['_GETMESSAGEREQUEST']._serialized_start=583
+  _globals['_GETMESSAGEREQUEST']._serialized_end=638
+  _globals['_GETMESSAGERESPONSE']._serialized_start=640
+  _globals['_GETMESSAGERESPONSE']._serialized_end=708
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=710
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=800
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=803
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=968
+  _globals['_GETMESSAGEREPORTREQUEST']._serialized_start=970
+  _globals['_GETMESSAGEREPORTREQUEST']._serialized_end=1031
+  _globals['_GETMESSAGEREPORTRESPONSE']._serialized_start=1033
+  _globals['_GETMESSAGEREPORTRESPONSE']._serialized_end=1111
+  _globals['_OUTCOMECOUNT']._serialized_start=1114
+  _globals['_OUTCOMECOUNT']._serialized_end=1253
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1256
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1440
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1443
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1613
+  _globals['_REPORTRECEIPTREQUEST']._serialized_start=1615
+  _globals['_REPORTRECEIPTREQUEST']._serialized_end=1740
+  _globals['_REPORTRECEIPTRESPONSE']._serialized_start=1742
+  _globals['_REPORTRECEIPTRESPONSE']._serialized_end=1813
+  _globals['_BATCHREPORTRECEIPTSREQUEST']._serialized_start=1815
+  _globals['_BATCHREPORTRECEIPTSREQUEST']._serialized_end=1904
+  _globals['_BATCHREPORTRECEIPTSRESPONSE']._serialized_start=1906
+  _globals['_BATCHREPORTRECEIPTSRESPONSE']._serialized_end=1991
+  _globals['_RECEIPTVERDICT']._serialized_start=1993
+  _globals['_RECEIPTVERDICT']._serialized_end=2109
+  _globals['_GETAPPLICATIONREPORTREQUEST']._serialized_start=2111
+  _globals['_GETAPPLICATIONREPORTREQUEST']._serialized_end=2170
+  _globals['_GETAPPLICATIONREPORTRESPONSE']._serialized_start=2172
+  _globals['_GETAPPLICATIONREPORTRESPONSE']._serialized_end=2250
+  _globals['_DAYCOUNT']._serialized_start=2253
+  _globals['_DAYCOUNT']._serialized_end=2386
+  _globals['_CANCELMESSAGEREQUEST']._serialized_start=2388
+  _globals['_CANCELMESSAGEREQUEST']._serialized_end=2446
+  _globals['_CANCELMESSAGERESPONSE']._serialized_start=2448
+  _globals['_CANCELMESSAGERESPONSE']._serialized_end=2519
+  _globals['_MESSAGESERVICE']._serialized_start=2522
+  _globals['_MESSAGESERVICE']._serialized_end=3643
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from carillon.dispatch.v1 import error_reason_pb2 as _error_reason_pb2
 from carillon.dispatch.v1 import message_pb2 as _message_pb2
 from carillon.type.v1 import platform_pb2 as _platform_pb2
 from collections import abc as _abc
@@ -187,7 +188,7 @@ class ListMessagesRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     def __init__(
@@ -213,10 +214,13 @@ class ListMessagesResponse(_message.Message):
     MESSAGES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
-    """How many there are in all. Counting stops at 100000."""
+    """How many there are in all."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]: ...
     def __init__(
@@ -224,13 +228,16 @@ class ListMessagesResponse(_message.Message):
         *,
         messages: _abc.Iterable[_message_pb2.Message] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "messages", b"messages", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
 
@@ -329,7 +336,7 @@ class ListDeliveriesRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     def __init__(
@@ -365,10 +372,13 @@ class ListDeliveriesResponse(_message.Message):
     DELIVERIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
-    """How many there are in all."""
+    """How many there are in all; absent where only some devices are asked for."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Delivery]: ...
     def __init__(
@@ -376,13 +386,16 @@ class ListDeliveriesResponse(_message.Message):
         *,
         deliveries: _abc.Iterable[_message_pb2.Delivery] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "deliveries", b"deliveries", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y015
 
@@ -437,6 +450,151 @@ class ReportReceiptResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportReceiptResponse: _TypeAlias = ReportReceiptResponse  # noqa: Y015
+
+@_typing.final
+class BatchReportReceiptsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportReceiptRequest]:
+        """Required. 1 to 1000."""
+
+    def __init__(
+        self,
+        *,
+        reports: _abc.Iterable[Global___ReportReceiptRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReportReceiptsRequest: _TypeAlias = BatchReportReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class BatchReportReceiptsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptVerdict]:
+        """In the order asked."""
+
+    def __init__(
+        self,
+        *,
+        verdicts: _abc.Iterable[Global___ReceiptVerdict] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReportReceiptsResponse: _TypeAlias = BatchReportReceiptsResponse  # noqa: Y015
+
+@_typing.final
+class ReceiptVerdict(_message.Message):
+    """What became of one report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    outcome: _message_pb2.Outcome.ValueType
+    """The furthest the device has come; unspecified if the report was refused."""
+    refused: _error_reason_pb2.ErrorReason.ValueType
+    """Why it was refused: MESSAGE_NOT_FOUND or DEVICE_NOT_FOUND."""
+    def __init__(
+        self,
+        *,
+        outcome: _message_pb2.Outcome.ValueType = ...,
+        refused: _error_reason_pb2.ErrorReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptVerdict: _TypeAlias = ReceiptVerdict  # noqa: Y015
+
+@_typing.final
+class GetApplicationReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    days: _builtins.int
+    """Required. 1 to 366: messages of so many days, today by UTC included."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "days", b"days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetApplicationReportRequest: _TypeAlias = GetApplicationReportRequest  # noqa: Y015
+
+@_typing.final
+class GetApplicationReportResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayCount]:
+        """By day and platform, without those that are zero."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___DayCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetApplicationReportResponse: _TypeAlias = GetApplicationReportResponse  # noqa: Y015
+
+@_typing.final
+class DayCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day of the messages by UTC, as in 2026-11-24."""
+    platform: _platform_pb2.Platform.ValueType
+    outcome: _message_pb2.Outcome.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        platform: _platform_pb2.Platform.ValueType = ...,
+        outcome: _message_pb2.Outcome.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "date", b"date", "outcome", b"outcome", "platform", b"platform"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayCount: _TypeAlias = DayCount  # noqa: Y015
 
 @_typing.final
 class CancelMessageRequest(_message.Message):

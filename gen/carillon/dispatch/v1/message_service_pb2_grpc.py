@@ -70,6 +70,16 @@ class MessageServiceStub:
                 request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptRequest.SerializeToString,
                 response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptResponse.FromString,
                 _registered_method=True)
+        self.BatchReportReceipts = channel.unary_unary(
+                '/carillon.dispatch.v1.MessageService/BatchReportReceipts',
+                request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsRequest.SerializeToString,
+                response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsResponse.FromString,
+                _registered_method=True)
+        self.GetApplicationReport = channel.unary_unary(
+                '/carillon.dispatch.v1.MessageService/GetApplicationReport',
+                request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.SerializeToString,
+                response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.FromString,
+                _registered_method=True)
         self.CancelMessage = channel.unary_unary(
                 '/carillon.dispatch.v1.MessageService/CancelMessage',
                 request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.CancelMessageRequest.SerializeToString,
@@ -136,7 +146,8 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeliveries(self, request, context):
-        """Lists what came of a message on each device, by uid.
+        """Lists what came of a message on each device: in the order in which it was
+        recorded, or by uid where only some devices are asked for.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
@@ -155,6 +166,29 @@ class MessageServiceServicer:
         INVALID_ARGUMENT FIELD_INVALID
         NOT_FOUND        MESSAGE_NOT_FOUND, DEVICE_NOT_FOUND
         UNAVAILABLE      ROOM_UNAVAILABLE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchReportReceipts(self, request, context):
+        """As ReportReceipt for up to 1000 reports of any applications, each judged on
+        its own. What is wrong with one is told in its place and spares the others.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        UNAVAILABLE      ROOM_UNAVAILABLE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApplicationReport(self, request, context):
+        """Counts the outcomes of an application's messages by day and platform. Each
+        device counts once per message, under the furthest it has come.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,6 +242,16 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.ReportReceipt,
                     request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptRequest.FromString,
                     response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptResponse.SerializeToString,
+            ),
+            'BatchReportReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchReportReceipts,
+                    request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsRequest.FromString,
+                    response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsResponse.SerializeToString,
+            ),
+            'GetApplicationReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApplicationReport,
+                    request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.FromString,
+                    response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.SerializeToString,
             ),
             'CancelMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelMessage,
@@ -405,6 +449,60 @@ class MessageService:
             '/carillon.dispatch.v1.MessageService/ReportReceipt',
             carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptRequest.SerializeToString,
             carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ReportReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchReportReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.dispatch.v1.MessageService/BatchReportReceipts',
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsRequest.SerializeToString,
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.BatchReportReceiptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApplicationReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.dispatch.v1.MessageService/GetApplicationReport',
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.SerializeToString,
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,7 +68,8 @@ class MessageServiceStub:
       NOT_FOUND MESSAGE_NOT_FOUND
     """
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.ListDeliveriesRequest, _message_service_pb2.ListDeliveriesResponse]
-    """Lists what came of a message on each device, by uid.
+    """Lists what came of a message on each device: in the order in which it was
+    recorded, or by uid where only some devices are asked for.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
@@ -83,6 +84,21 @@ class MessageServiceStub:
       INVALID_ARGUMENT FIELD_INVALID
       NOT_FOUND        MESSAGE_NOT_FOUND, DEVICE_NOT_FOUND
       UNAVAILABLE      ROOM_UNAVAILABLE
+    """
+    BatchReportReceipts: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.BatchReportReceiptsRequest, _message_service_pb2.BatchReportReceiptsResponse]
+    """As ReportReceipt for up to 1000 reports of any applications, each judged on
+    its own. What is wrong with one is told in its place and spares the others.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      UNAVAILABLE      ROOM_UNAVAILABLE
+    """
+    GetApplicationReport: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.GetApplicationReportRequest, _message_service_pb2.GetApplicationReportResponse]
+    """Counts the outcomes of an application's messages by day and platform. Each
+    device counts once per message, under the furthest it has come.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
     """
     CancelMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.CancelMessageRequest, _message_service_pb2.CancelMessageResponse]
     """Ends a message: what was not sent yet is not sent. What was stays on record.
@@ -132,7 +148,8 @@ class MessageServiceAsyncStub(MessageServiceStub):
       NOT_FOUND MESSAGE_NOT_FOUND
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListDeliveriesRequest, _message_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
-    """Lists what came of a message on each device, by uid.
+    """Lists what came of a message on each device: in the order in which it was
+    recorded, or by uid where only some devices are asked for.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
@@ -147,6 +164,21 @@ class MessageServiceAsyncStub(MessageServiceStub):
       INVALID_ARGUMENT FIELD_INVALID
       NOT_FOUND        MESSAGE_NOT_FOUND, DEVICE_NOT_FOUND
       UNAVAILABLE      ROOM_UNAVAILABLE
+    """
+    BatchReportReceipts: _aio.UnaryUnaryMultiCallable[_message_service_pb2.BatchReportReceiptsRequest, _message_service_pb2.BatchReportReceiptsResponse]  # type: ignore[assignment]
+    """As ReportReceipt for up to 1000 reports of any applications, each judged on
+    its own. What is wrong with one is told in its place and spares the others.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      UNAVAILABLE      ROOM_UNAVAILABLE
+    """
+    GetApplicationReport: _aio.UnaryUnaryMultiCallable[_message_service_pb2.GetApplicationReportRequest, _message_service_pb2.GetApplicationReportResponse]  # type: ignore[assignment]
+    """Counts the outcomes of an application's messages by day and platform. Each
+    device counts once per message, under the furthest it has come.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
     """
     CancelMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.CancelMessageRequest, _message_service_pb2.CancelMessageResponse]  # type: ignore[assignment]
     """Ends a message: what was not sent yet is not sent. What was stays on record.
@@ -229,7 +261,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_message_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_message_service_pb2.ListDeliveriesResponse]]:
-        """Lists what came of a message on each device, by uid.
+        """Lists what came of a message on each device: in the order in which it was
+        recorded, or by uid where only some devices are asked for.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
@@ -250,6 +283,33 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT FIELD_INVALID
           NOT_FOUND        MESSAGE_NOT_FOUND, DEVICE_NOT_FOUND
           UNAVAILABLE      ROOM_UNAVAILABLE
+        """
+
+    @_abc_1.abstractmethod
+    def BatchReportReceipts(
+        self,
+        request: _message_service_pb2.BatchReportReceiptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.BatchReportReceiptsResponse, _abc.Awaitable[_message_service_pb2.BatchReportReceiptsResponse]]:
+        """As ReportReceipt for up to 1000 reports of any applications, each judged on
+        its own. What is wrong with one is told in its place and spares the others.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+          UNAVAILABLE      ROOM_UNAVAILABLE
+        """
+
+    @_abc_1.abstractmethod
+    def GetApplicationReport(
+        self,
+        request: _message_service_pb2.GetApplicationReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.GetApplicationReportResponse, _abc.Awaitable[_message_service_pb2.GetApplicationReportResponse]]:
+        """Counts the outcomes of an application's messages by day and platform. Each
+        device counts once per message, under the furthest it has come.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
         """
 
     @_abc_1.abstractmethod

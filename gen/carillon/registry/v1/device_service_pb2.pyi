@@ -255,7 +255,7 @@ class ListDevicesRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     @_builtins.property
@@ -289,10 +289,13 @@ class ListDevicesResponse(_message.Message):
     DEVICES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
-    """How many match in all. Counting stops at 100000."""
+    """How many match in all; absent where a condition would make us count."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[_device_pb2.Device]: ...
     def __init__(
@@ -300,15 +303,140 @@ class ListDevicesResponse(_message.Message):
         *,
         devices: _abc.Iterable[_device_pb2.Device] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "devices", b"devices", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
+
+Global___ListDevicesResponse: _TypeAlias = ListDevicesResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetDevicesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    UIDS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Required. 1 to 200."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        uids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "uids", b"uids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListDevicesResponse: _TypeAlias = ListDevicesResponse  # noqa: Y015
+Global___BatchGetDevicesRequest: _TypeAlias = BatchGetDevicesRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetDevicesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[_device_pb2.Device]: ...
+    def __init__(
+        self,
+        *,
+        devices: _abc.Iterable[_device_pb2.Device] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetDevicesResponse: _TypeAlias = BatchGetDevicesResponse  # noqa: Y015
+
+@_typing.final
+class GetDeviceReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    days: _builtins.int
+    """Required. 1 to 366: so many days, today by UTC included."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "days", b"days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeviceReportRequest: _TypeAlias = GetDeviceReportRequest  # noqa: Y015
+
+@_typing.final
+class GetDeviceReportResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
+    DEVICE_COUNT_FIELD_NUMBER: _builtins.int
+    device_count: _builtins.int
+    """How many devices there are now, without DEAD ones."""
+    @_builtins.property
+    def registrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegistrationCount]:
+        """By day and platform, without those that are zero."""
+
+    def __init__(
+        self,
+        *,
+        registrations: _abc.Iterable[Global___RegistrationCount] | None = ...,
+        device_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_count", b"device_count", "registrations", b"registrations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeviceReportResponse: _TypeAlias = GetDeviceReportResponse  # noqa: Y015
+
+@_typing.final
+class RegistrationCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """By UTC, as in 2026-11-24."""
+    platform: _platform_pb2.Platform.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        platform: _platform_pb2.Platform.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "date", b"date", "platform", b"platform"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegistrationCount: _TypeAlias = RegistrationCount  # noqa: Y015
 
 @_typing.final
 class IdentifyDevicesRequest(_message.Message):

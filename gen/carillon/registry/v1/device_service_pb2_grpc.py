@@ -60,6 +60,16 @@ class DeviceServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesResponse.FromString,
                 _registered_method=True)
+        self.BatchGetDevices = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/BatchGetDevices',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesResponse.FromString,
+                _registered_method=True)
+        self.GetDeviceReport = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/GetDeviceReport',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportResponse.FromString,
+                _registered_method=True)
         self.IdentifyDevices = channel.unary_unary(
                 '/carillon.registry.v1.DeviceService/IdentifyDevices',
                 request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.IdentifyDevicesRequest.SerializeToString,
@@ -143,6 +153,29 @@ class DeviceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetDevices(self, request, context):
+        """Reads the devices behind these uids, in their order and without variables;
+        DEAD ones and those that are gone are left out.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeviceReport(self, request, context):
+        """Counts registrations by day and platform. A device counts on the day of its
+        first registration, whatever became of it.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        NOT_FOUND        APPLICATION_NOT_FOUND
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def IdentifyDevices(self, request, context):
         """Says who these are, in the order of uids: devices that exist, and the
         tombstones of those that do not any more. Unknown ones are left out.
@@ -216,6 +249,16 @@ def add_DeviceServiceServicer_to_server(servicer, server):
                     servicer.ListDevices,
                     request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesResponse.SerializeToString,
+            ),
+            'BatchGetDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetDevices,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesResponse.SerializeToString,
+            ),
+            'GetDeviceReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeviceReport,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportResponse.SerializeToString,
             ),
             'IdentifyDevices': grpc.unary_unary_rpc_method_handler(
                     servicer.IdentifyDevices,
@@ -374,6 +417,60 @@ class DeviceService:
             '/carillon.registry.v1.DeviceService/ListDevices',
             carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesRequest.SerializeToString,
             carillon_dot_registry_dot_v1_dot_device__service__pb2.ListDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/BatchGetDevices',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchGetDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeviceReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/GetDeviceReport',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,21 @@ class DeviceServiceStub:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
       NOT_FOUND        APPLICATION_NOT_FOUND
     """
+    BatchGetDevices: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.BatchGetDevicesRequest, _device_service_pb2.BatchGetDevicesResponse]
+    """Reads the devices behind these uids, in their order and without variables;
+    DEAD ones and those that are gone are left out.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    GetDeviceReport: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.GetDeviceReportRequest, _device_service_pb2.GetDeviceReportResponse]
+    """Counts registrations by day and platform. A device counts on the day of its
+    first registration, whatever became of it.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        APPLICATION_NOT_FOUND
+    """
     IdentifyDevices: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.IdentifyDevicesRequest, _device_service_pb2.IdentifyDevicesResponse]
     """Says who these are, in the order of uids: devices that exist, and the
     tombstones of those that do not any more. Unknown ones are left out.
@@ -141,6 +156,21 @@ class DeviceServiceAsyncStub(DeviceServiceStub):
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
+      NOT_FOUND        APPLICATION_NOT_FOUND
+    """
+    BatchGetDevices: _aio.UnaryUnaryMultiCallable[_device_service_pb2.BatchGetDevicesRequest, _device_service_pb2.BatchGetDevicesResponse]  # type: ignore[assignment]
+    """Reads the devices behind these uids, in their order and without variables;
+    DEAD ones and those that are gone are left out.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    GetDeviceReport: _aio.UnaryUnaryMultiCallable[_device_service_pb2.GetDeviceReportRequest, _device_service_pb2.GetDeviceReportResponse]  # type: ignore[assignment]
+    """Counts registrations by day and platform. A device counts on the day of its
+    first registration, whatever became of it.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
       NOT_FOUND        APPLICATION_NOT_FOUND
     """
     IdentifyDevices: _aio.UnaryUnaryMultiCallable[_device_service_pb2.IdentifyDevicesRequest, _device_service_pb2.IdentifyDevicesResponse]  # type: ignore[assignment]
@@ -241,6 +271,33 @@ class DeviceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
+          NOT_FOUND        APPLICATION_NOT_FOUND
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetDevices(
+        self,
+        request: _device_service_pb2.BatchGetDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.BatchGetDevicesResponse, _abc.Awaitable[_device_service_pb2.BatchGetDevicesResponse]]:
+        """Reads the devices behind these uids, in their order and without variables;
+        DEAD ones and those that are gone are left out.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
+    def GetDeviceReport(
+        self,
+        request: _device_service_pb2.GetDeviceReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.GetDeviceReportResponse, _abc.Awaitable[_device_service_pb2.GetDeviceReportResponse]]:
+        """Counts registrations by day and platform. A device counts on the day of its
+        first registration, whatever became of it.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
           NOT_FOUND        APPLICATION_NOT_FOUND
         """
 

@@ -150,10 +150,13 @@ class ListRecipientsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     SLICE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    BACKWARD_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     limit: _builtins.int
     """Required. 1 to 2001: at most so many are streamed, the lowest uids first."""
+    backward: _builtins.bool
+    """Optional. From the other end: the highest uids first."""
     @_builtins.property
     def filter(self) -> Global___RecipientFilter:
         """Required."""
@@ -169,10 +172,11 @@ class ListRecipientsRequest(_message.Message):
         filter: Global___RecipientFilter | None = ...,
         slice: _recipient_pb2.Slice | None = ...,
         limit: _builtins.int = ...,
+        backward: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "slice", b"slice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "filter", b"filter", "limit", b"limit", "slice", b"slice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backward", b"backward", "filter", b"filter", "limit", b"limit", "slice", b"slice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,27 +23,37 @@ _sym_db = _symbol_database.Default()
 
 
 from carillon.targeting.v1 import subscription_pb2 as carillon_dot_targeting_dot_v1_dot_subscription__pb2
+from carillon.targeting.v1 import text_matcher_pb2 as carillon_dot_targeting_dot_v1_dot_text__matcher__pb2
+from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0carillon/targeting/v1/subscription_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a(carillon/targeting/v1/subscription.proto\"H\n\x10SubscribeRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x11\n\ttag_names\x18\x03 \x03(\t\"\x9e\x01\n\x11SubscribeResponse\x12\x37\n\nsubscribed\x18\x01 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x35\n\x08\x65xisting\x18\x02 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x19\n\x11unknown_tag_names\x18\x03 \x03(\t\"J\n\x12UnsubscribeRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x11\n\ttag_names\x18\x03 \x03(\t\"k\n\x13UnsubscribeResponse\x12\x1e\n\x16unsubscribed_tag_names\x18\x01 \x03(\t\x12\x19\n\x11missing_tag_names\x18\x02 \x03(\t\x12\x19\n\x11unknown_tag_names\x18\x03 \x03(\t\"\x81\x02\n\x18ListSubscriptionsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x16\n\tdevice_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07user_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08tag_name\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x1e\n\x11tag_name_contains\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x0c\n\x04skip\x18\x08 \x01(\x05\x42\x0c\n\n_device_idB\n\n\x08_user_idB\x0b\n\t_tag_nameB\x14\n\x12_tag_name_contains\"\x84\x01\n\x19ListSubscriptionsResponse\x12:\n\rsubscriptions\x18\x01 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x32\xd3\x02\n\x13SubscriptionService\x12^\n\tSubscribe\x12\'.carillon.targeting.v1.SubscribeRequest\x1a(.carillon.targeting.v1.SubscribeResponse\x12\x64\n\x0bUnsubscribe\x12).carillon.targeting.v1.UnsubscribeRequest\x1a*.carillon.targeting.v1.UnsubscribeResponse\x12v\n\x11ListSubscriptions\x12/.carillon.targeting.v1.ListSubscriptionsRequest\x1a\x30.carillon.targeting.v1.ListSubscriptionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0carillon/targeting/v1/subscription_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a(carillon/targeting/v1/subscription.proto\x1a(carillon/targeting/v1/text_matcher.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"H\n\x10SubscribeRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x11\n\ttag_names\x18\x03 \x03(\t\"\x9e\x01\n\x11SubscribeResponse\x12\x37\n\nsubscribed\x18\x01 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x35\n\x08\x65xisting\x18\x02 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x19\n\x11unknown_tag_names\x18\x03 \x03(\t\"J\n\x12UnsubscribeRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x11\n\ttag_names\x18\x03 \x03(\t\"k\n\x13UnsubscribeResponse\x12\x1e\n\x16unsubscribed_tag_names\x18\x01 \x03(\t\x12\x19\n\x11missing_tag_names\x18\x02 \x03(\t\x12\x19\n\x11unknown_tag_names\x18\x03 \x03(\t\"\xc9\x02\n\x18ListSubscriptionsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x16\n\tdevice_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07user_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08tag_name\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x0c\n\x04skip\x18\x08 \x01(\x05\x12\x34\n\x08matchers\x18\t \x03(\x0b\x32\".carillon.targeting.v1.TextMatcher\x12-\n\tplatforms\x18\n \x03(\x0e\x32\x1a.carillon.type.v1.PlatformB\x0c\n\n_device_idB\n\n\x08_user_idB\x0b\n\t_tag_nameJ\x04\x08\x05\x10\x06R\x11tag_name_contains\"\xb5\x01\n\x19ListSubscriptionsResponse\x12:\n\rsubscriptions\x18\x01 \x03(\x0b\x32#.carillon.targeting.v1.Subscription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"A\n\x16GetSubscriptionRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\"T\n\x17GetSubscriptionResponse\x12\x39\n\x0csubscription\x18\x01 \x01(\x0b\x32#.carillon.targeting.v1.Subscription\"D\n\x19\x44\x65leteSubscriptionRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\"\x1c\n\x1a\x44\x65leteSubscriptionResponse2\xc0\x04\n\x13SubscriptionService\x12^\n\tSubscribe\x12\'.carillon.targeting.v1.SubscribeRequest\x1a(.carillon.targeting.v1.SubscribeResponse\x12\x64\n\x0bUnsubscribe\x12).carillon.targeting.v1.UnsubscribeRequest\x1a*.carillon.targeting.v1.UnsubscribeResponse\x12v\n\x11ListSubscriptions\x12/.carillon.targeting.v1.ListSubscriptionsRequest\x1a\x30.carillon.targeting.v1.ListSubscriptionsResponse\x12p\n\x0fGetSubscription\x12-.carillon.targeting.v1.GetSubscriptionRequest\x1a..carillon.targeting.v1.GetSubscriptionResponse\x12y\n\x12\x44\x65leteSubscription\x12\x30.carillon.targeting.v1.DeleteSubscriptionRequest\x1a\x31.carillon.targeting.v1.DeleteSubscriptionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.targeting.v1.subscription_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=117
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=189
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=192
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=350
-  _globals['_UNSUBSCRIBEREQUEST']._serialized_start=352
-  _globals['_UNSUBSCRIBEREQUEST']._serialized_end=426
-  _globals['_UNSUBSCRIBERESPONSE']._serialized_start=428
-  _globals['_UNSUBSCRIBERESPONSE']._serialized_end=535
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=538
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=795
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=798
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=930
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=933
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=1272
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=192
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=264
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=267
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=425
+  _globals['_UNSUBSCRIBEREQUEST']._serialized_start=427
+  _globals['_UNSUBSCRIBEREQUEST']._serialized_end=501
+  _globals['_UNSUBSCRIBERESPONSE']._serialized_start=503
+  _globals['_UNSUBSCRIBERESPONSE']._serialized_end=610
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=613
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=942
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=945
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=1126
+  _globals['_GETSUBSCRIPTIONREQUEST']._serialized_start=1128
+  _globals['_GETSUBSCRIPTIONREQUEST']._serialized_end=1193
+  _globals['_GETSUBSCRIPTIONRESPONSE']._serialized_start=1195
+  _globals['_GETSUBSCRIPTIONRESPONSE']._serialized_end=1279
+  _globals['_DELETESUBSCRIPTIONREQUEST']._serialized_start=1281
+  _globals['_DELETESUBSCRIPTIONREQUEST']._serialized_end=1349
+  _globals['_DELETESUBSCRIPTIONRESPONSE']._serialized_start=1351
+  _globals['_DELETESUBSCRIPTIONRESPONSE']._serialized_end=1379
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=1382
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

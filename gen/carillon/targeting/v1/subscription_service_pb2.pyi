@@ -4,6 +4,8 @@ isort:skip_file
 """
 
 from carillon.targeting.v1 import subscription_pb2 as _subscription_pb2
+from carillon.targeting.v1 import text_matcher_pb2 as _text_matcher_pb2
+from carillon.type.v1 import platform_pb2 as _platform_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -155,10 +157,11 @@ class ListSubscriptionsRequest(_message.Message):
     DEVICE_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     TAG_NAME_FIELD_NUMBER: _builtins.int
-    TAG_NAME_CONTAINS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
+    MATCHERS_FIELD_NUMBER: _builtins.int
+    PLATFORMS_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     device_id: _builtins.str
@@ -167,14 +170,22 @@ class ListSubscriptionsRequest(_message.Message):
     """Optional. Only of this user's devices."""
     tag_name: _builtins.str
     """Optional. Only of this tag."""
-    tag_name_contains: _builtins.str
-    """Optional. Only of tags whose name holds this text."""
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
+    @_builtins.property
+    def matchers(self) -> _containers.RepeatedCompositeFieldContainer[_text_matcher_pb2.TextMatcher]:
+        """Optional. Every matcher must hold, beside the fields above. Of `tag_name`
+        and `device_id`.
+        """
+
+    @_builtins.property
+    def platforms(self) -> _containers.RepeatedScalarFieldContainer[_platform_pb2.Platform.ValueType]:
+        """Optional. Only of devices on these platforms."""
+
     def __init__(
         self,
         *,
@@ -182,29 +193,26 @@ class ListSubscriptionsRequest(_message.Message):
         device_id: _builtins.str | None = ...,
         user_id: _builtins.str | None = ...,
         tag_name: _builtins.str | None = ...,
-        tag_name_contains: _builtins.str | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         skip: _builtins.int = ...,
+        matchers: _abc.Iterable[_text_matcher_pb2.TextMatcher] | None = ...,
+        platforms: _abc.Iterable[_platform_pb2.Platform.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_id", b"_device_id", "_tag_name", b"_tag_name", "_tag_name_contains", b"_tag_name_contains", "_user_id", b"_user_id", "device_id", b"device_id", "tag_name", b"tag_name", "tag_name_contains", b"tag_name_contains", "user_id", b"user_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_id", b"_device_id", "_tag_name", b"_tag_name", "_user_id", b"_user_id", "device_id", b"device_id", "tag_name", b"tag_name", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_id", b"_device_id", "_tag_name", b"_tag_name", "_tag_name_contains", b"_tag_name_contains", "_user_id", b"_user_id", "app_id", b"app_id", "device_id", b"device_id", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "tag_name", b"tag_name", "tag_name_contains", b"tag_name_contains", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_id", b"_device_id", "_tag_name", b"_tag_name", "_user_id", b"_user_id", "app_id", b"app_id", "device_id", b"device_id", "matchers", b"matchers", "page_size", b"page_size", "page_token", b"page_token", "platforms", b"platforms", "skip", b"skip", "tag_name", b"tag_name", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__device_id: _TypeAlias = _typing.Literal["device_id"]  # noqa: Y015
     _WhichOneofArgType__device_id: _TypeAlias = _typing.Literal["_device_id", b"_device_id"]  # noqa: Y015
     _WhichOneofReturnType__tag_name: _TypeAlias = _typing.Literal["tag_name"]  # noqa: Y015
     _WhichOneofArgType__tag_name: _TypeAlias = _typing.Literal["_tag_name", b"_tag_name"]  # noqa: Y015
-    _WhichOneofReturnType__tag_name_contains: _TypeAlias = _typing.Literal["tag_name_contains"]  # noqa: Y015
-    _WhichOneofArgType__tag_name_contains: _TypeAlias = _typing.Literal["_tag_name_contains", b"_tag_name_contains"]  # noqa: Y015
     _WhichOneofReturnType__user_id: _TypeAlias = _typing.Literal["user_id"]  # noqa: Y015
     _WhichOneofArgType__user_id: _TypeAlias = _typing.Literal["_user_id", b"_user_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__device_id) -> _WhichOneofReturnType__device_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tag_name) -> _WhichOneofReturnType__tag_name | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__tag_name_contains) -> _WhichOneofReturnType__tag_name_contains | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user_id) -> _WhichOneofReturnType__user_id | None: ...
 
@@ -217,10 +225,15 @@ class ListSubscriptionsResponse(_message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
-    """How many match in all. Counting stops at 100000."""
+    """How many are on record in all, those of devices included that are gone and
+    not yet cleared away; absent where a condition would make us count.
+    """
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def subscriptions(self) -> _containers.RepeatedCompositeFieldContainer[_subscription_pb2.Subscription]: ...
     def __init__(
@@ -228,12 +241,98 @@ class ListSubscriptionsResponse(_message.Message):
         *,
         subscriptions: _abc.Iterable[_subscription_pb2.Subscription] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "subscriptions", b"subscriptions", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
+
+Global___ListSubscriptionsResponse: _TypeAlias = ListSubscriptionsResponse  # noqa: Y015
+
+@_typing.final
+class GetSubscriptionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    subscription_id: _builtins.str
+    """Required."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        subscription_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "subscriptions", b"subscriptions", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "subscription_id", b"subscription_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListSubscriptionsResponse: _TypeAlias = ListSubscriptionsResponse  # noqa: Y015
+Global___GetSubscriptionRequest: _TypeAlias = GetSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class GetSubscriptionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _subscription_pb2.Subscription: ...
+    def __init__(
+        self,
+        *,
+        subscription: _subscription_pb2.Subscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSubscriptionResponse: _TypeAlias = GetSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class DeleteSubscriptionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """Required."""
+    subscription_id: _builtins.str
+    """Required."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        subscription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "subscription_id", b"subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSubscriptionRequest: _TypeAlias = DeleteSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSubscriptionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSubscriptionResponse: _TypeAlias = DeleteSubscriptionResponse  # noqa: Y015

@@ -50,6 +50,16 @@ class SubscriptionServiceStub:
                 request_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.SerializeToString,
                 response_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.FromString,
                 _registered_method=True)
+        self.GetSubscription = channel.unary_unary(
+                '/carillon.targeting.v1.SubscriptionService/GetSubscription',
+                request_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionRequest.SerializeToString,
+                response_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.DeleteSubscription = channel.unary_unary(
+                '/carillon.targeting.v1.SubscriptionService/DeleteSubscription',
+                request_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionRequest.SerializeToString,
+                response_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionResponse.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
@@ -81,12 +91,38 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSubscriptions(self, request, context):
-        """Lists subscriptions by (device, tag name); with `Push.ALL` for each device
-        asked about that has not opted out, unless by_tag_name asks for another tag.
+        """Lists subscriptions by (device, tag), in the order in which these were made;
+        with `Push.ALL` for each device asked about that has not opted out, unless
+        another tag is asked for. Without a device, `Push.ALL` is listed only if it
+        is the one tag asked for. A page may hold fewer than page_size and yet not
+        be the last: only the tokens say so.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
         NOT_FOUND        DEVICE_NOT_FOUND
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSubscription(self, request, context):
+        """Reads one subscription.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        NOT_FOUND        SUBSCRIPTION_NOT_FOUND
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSubscription(self, request, context):
+        """Ends one subscription. Repeating it answers NOT_FOUND. That of `Push.ALL`
+        opts the device out of broadcasts.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        NOT_FOUND        SUBSCRIPTION_NOT_FOUND
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +145,16 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.ListSubscriptions,
                     request_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.FromString,
                     response_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.SerializeToString,
+            ),
+            'GetSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSubscription,
+                    request_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionRequest.FromString,
+                    response_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionResponse.SerializeToString,
+            ),
+            'DeleteSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSubscription,
+                    request_deserializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionRequest.FromString,
+                    response_serializer=carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -193,6 +239,60 @@ class SubscriptionService:
             '/carillon.targeting.v1.SubscriptionService/ListSubscriptions',
             carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.SerializeToString,
             carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.targeting.v1.SubscriptionService/GetSubscription',
+            carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionRequest.SerializeToString,
+            carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.GetSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.targeting.v1.SubscriptionService/DeleteSubscription',
+            carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionRequest.SerializeToString,
+            carillon_dot_targeting_dot_v1_dot_subscription__service__pb2.DeleteSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,12 +50,30 @@ class SubscriptionServiceStub:
       NOT_FOUND        DEVICE_NOT_FOUND
     """
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]
-    """Lists subscriptions by (device, tag name); with `Push.ALL` for each device
-    asked about that has not opted out, unless by_tag_name asks for another tag.
+    """Lists subscriptions by (device, tag), in the order in which these were made;
+    with `Push.ALL` for each device asked about that has not opted out, unless
+    another tag is asked for. Without a device, `Push.ALL` is listed only if it
+    is the one tag asked for. A page may hold fewer than page_size and yet not
+    be the last: only the tokens say so.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
       NOT_FOUND        DEVICE_NOT_FOUND
+    """
+    GetSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]
+    """Reads one subscription.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        SUBSCRIPTION_NOT_FOUND
+    """
+    DeleteSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.DeleteSubscriptionRequest, _subscription_service_pb2.DeleteSubscriptionResponse]
+    """Ends one subscription. Repeating it answers NOT_FOUND. That of `Push.ALL`
+    opts the device out of broadcasts.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        SUBSCRIPTION_NOT_FOUND
     """
 
 @_typing.type_check_only
@@ -80,12 +98,30 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
       NOT_FOUND        DEVICE_NOT_FOUND
     """
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
-    """Lists subscriptions by (device, tag name); with `Push.ALL` for each device
-    asked about that has not opted out, unless by_tag_name asks for another tag.
+    """Lists subscriptions by (device, tag), in the order in which these were made;
+    with `Push.ALL` for each device asked about that has not opted out, unless
+    another tag is asked for. Without a device, `Push.ALL` is listed only if it
+    is the one tag asked for. A page may hold fewer than page_size and yet not
+    be the last: only the tokens say so.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
       NOT_FOUND        DEVICE_NOT_FOUND
+    """
+    GetSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetSubscriptionRequest, _subscription_service_pb2.GetSubscriptionResponse]  # type: ignore[assignment]
+    """Reads one subscription.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        SUBSCRIPTION_NOT_FOUND
+    """
+    DeleteSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.DeleteSubscriptionRequest, _subscription_service_pb2.DeleteSubscriptionResponse]  # type: ignore[assignment]
+    """Ends one subscription. Repeating it answers NOT_FOUND. That of `Push.ALL`
+    opts the device out of broadcasts.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+      NOT_FOUND        SUBSCRIPTION_NOT_FOUND
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,12 +161,42 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscription_service_pb2.ListSubscriptionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_service_pb2.ListSubscriptionsResponse, _abc.Awaitable[_subscription_service_pb2.ListSubscriptionsResponse]]:
-        """Lists subscriptions by (device, tag name); with `Push.ALL` for each device
-        asked about that has not opted out, unless by_tag_name asks for another tag.
+        """Lists subscriptions by (device, tag), in the order in which these were made;
+        with `Push.ALL` for each device asked about that has not opted out, unless
+        another tag is asked for. Without a device, `Push.ALL` is listed only if it
+        is the one tag asked for. A page may hold fewer than page_size and yet not
+        be the last: only the tokens say so.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID, PAGE_TOKEN_INVALID
           NOT_FOUND        DEVICE_NOT_FOUND
+        """
+
+    @_abc_1.abstractmethod
+    def GetSubscription(
+        self,
+        request: _subscription_service_pb2.GetSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.GetSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.GetSubscriptionResponse]]:
+        """Reads one subscription.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+          NOT_FOUND        SUBSCRIPTION_NOT_FOUND
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSubscription(
+        self,
+        request: _subscription_service_pb2.DeleteSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.DeleteSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.DeleteSubscriptionResponse]]:
+        """Ends one subscription. Repeating it answers NOT_FOUND. That of `Push.ALL`
+        opts the device out of broadcasts.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+          NOT_FOUND        SUBSCRIPTION_NOT_FOUND
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

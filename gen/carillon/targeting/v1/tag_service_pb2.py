@@ -23,38 +23,37 @@ _sym_db = _symbol_database.Default()
 
 
 from carillon.targeting.v1 import tag_pb2 as carillon_dot_targeting_dot_v1_dot_tag__pb2
+from carillon.targeting.v1 import text_matcher_pb2 as carillon_dot_targeting_dot_v1_dot_text__matcher__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/targeting/v1/tag_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a\x1f\x63\x61rillon/targeting/v1/tag.proto\x1a google/protobuf/field_mask.proto\"K\n\x10\x43reateTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\'\n\x03tag\x18\x02 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"<\n\x11\x43reateTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"-\n\rGetTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"9\n\x0eGetTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"\xa9\x01\n\x0fListTagsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x34\n\x08matchers\x18\x02 \x03(\x0b\x32\".carillon.targeting.v1.TextMatcher\x12\x1b\n\x13\x63ount_subscriptions\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\">\n\x0bTextMatcher\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\x12\x10\n\x08\x63ontains\x18\x03 \x01(\x08\"i\n\x10ListTagsResponse\x12(\n\x04tags\x18\x01 \x03(\x0b\x32\x1a.carillon.targeting.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"|\n\x10UpdateTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\'\n\x03tag\x18\x02 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"<\n\x11UpdateTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"0\n\x10\x44\x65leteTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x13\n\x11\x44\x65leteTagResponse2\xe0\x03\n\nTagService\x12^\n\tCreateTag\x12\'.carillon.targeting.v1.CreateTagRequest\x1a(.carillon.targeting.v1.CreateTagResponse\x12U\n\x06GetTag\x12$.carillon.targeting.v1.GetTagRequest\x1a%.carillon.targeting.v1.GetTagResponse\x12[\n\x08ListTags\x12&.carillon.targeting.v1.ListTagsRequest\x1a\'.carillon.targeting.v1.ListTagsResponse\x12^\n\tUpdateTag\x12\'.carillon.targeting.v1.UpdateTagRequest\x1a(.carillon.targeting.v1.UpdateTagResponse\x12^\n\tDeleteTag\x12\'.carillon.targeting.v1.DeleteTagRequest\x1a(.carillon.targeting.v1.DeleteTagResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/targeting/v1/tag_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a\x1f\x63\x61rillon/targeting/v1/tag.proto\x1a(carillon/targeting/v1/text_matcher.proto\x1a google/protobuf/field_mask.proto\"K\n\x10\x43reateTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\'\n\x03tag\x18\x02 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"<\n\x11\x43reateTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"-\n\rGetTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"9\n\x0eGetTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"\xa9\x01\n\x0fListTagsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x34\n\x08matchers\x18\x02 \x03(\x0b\x32\".carillon.targeting.v1.TextMatcher\x12\x1b\n\x13\x63ount_subscriptions\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\"\x9a\x01\n\x10ListTagsResponse\x12(\n\x04tags\x18\x01 \x03(\x0b\x32\x1a.carillon.targeting.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"|\n\x10UpdateTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\'\n\x03tag\x18\x02 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"<\n\x11UpdateTagResponse\x12\'\n\x03tag\x18\x01 \x01(\x0b\x32\x1a.carillon.targeting.v1.Tag\"0\n\x10\x44\x65leteTagRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x13\n\x11\x44\x65leteTagResponse2\xe0\x03\n\nTagService\x12^\n\tCreateTag\x12\'.carillon.targeting.v1.CreateTagRequest\x1a(.carillon.targeting.v1.CreateTagResponse\x12U\n\x06GetTag\x12$.carillon.targeting.v1.GetTagRequest\x1a%.carillon.targeting.v1.GetTagResponse\x12[\n\x08ListTags\x12&.carillon.targeting.v1.ListTagsRequest\x1a\'.carillon.targeting.v1.ListTagsResponse\x12^\n\tUpdateTag\x12\'.carillon.targeting.v1.UpdateTagRequest\x1a(.carillon.targeting.v1.UpdateTagResponse\x12^\n\tDeleteTag\x12\'.carillon.targeting.v1.DeleteTagRequest\x1a(.carillon.targeting.v1.DeleteTagResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.targeting.v1.tag_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATETAGREQUEST']._serialized_start=133
-  _globals['_CREATETAGREQUEST']._serialized_end=208
-  _globals['_CREATETAGRESPONSE']._serialized_start=210
-  _globals['_CREATETAGRESPONSE']._serialized_end=270
-  _globals['_GETTAGREQUEST']._serialized_start=272
-  _globals['_GETTAGREQUEST']._serialized_end=317
-  _globals['_GETTAGRESPONSE']._serialized_start=319
-  _globals['_GETTAGRESPONSE']._serialized_end=376
-  _globals['_LISTTAGSREQUEST']._serialized_start=379
-  _globals['_LISTTAGSREQUEST']._serialized_end=548
-  _globals['_TEXTMATCHER']._serialized_start=550
-  _globals['_TEXTMATCHER']._serialized_end=612
-  _globals['_LISTTAGSRESPONSE']._serialized_start=614
-  _globals['_LISTTAGSRESPONSE']._serialized_end=719
-  _globals['_UPDATETAGREQUEST']._serialized_start=721
-  _globals['_UPDATETAGREQUEST']._serialized_end=845
-  _globals['_UPDATETAGRESPONSE']._serialized_start=847
-  _globals['_UPDATETAGRESPONSE']._serialized_end=907
-  _globals['_DELETETAGREQUEST']._serialized_start=909
-  _globals['_DELETETAGREQUEST']._serialized_end=957
-  _globals['_DELETETAGRESPONSE']._serialized_start=959
-  _globals['_DELETETAGRESPONSE']._serialized_end=978
-  _globals['_TAGSERVICE']._serialized_start=981
-  _globals['_TAGSERVICE']._serialized_end=1461
+  _globals['_CREATETAGREQUEST']._serialized_start=175
+  _globals['_CREATETAGREQUEST']._serialized_end=250
+  _globals['_CREATETAGRESPONSE']._serialized_start=252
+  _globals['_CREATETAGRESPONSE']._serialized_end=312
+  _globals['_GETTAGREQUEST']._serialized_start=314
+  _globals['_GETTAGREQUEST']._serialized_end=359
+  _globals['_GETTAGRESPONSE']._serialized_start=361
+  _globals['_GETTAGRESPONSE']._serialized_end=418
+  _globals['_LISTTAGSREQUEST']._serialized_start=421
+  _globals['_LISTTAGSREQUEST']._serialized_end=590
+  _globals['_LISTTAGSRESPONSE']._serialized_start=593
+  _globals['_LISTTAGSRESPONSE']._serialized_end=747
+  _globals['_UPDATETAGREQUEST']._serialized_start=749
+  _globals['_UPDATETAGREQUEST']._serialized_end=873
+  _globals['_UPDATETAGRESPONSE']._serialized_start=875
+  _globals['_UPDATETAGRESPONSE']._serialized_end=935
+  _globals['_DELETETAGREQUEST']._serialized_start=937
+  _globals['_DELETETAGREQUEST']._serialized_end=985
+  _globals['_DELETETAGRESPONSE']._serialized_start=987
+  _globals['_DELETETAGRESPONSE']._serialized_end=1006
+  _globals['_TAGSERVICE']._serialized_start=1009
+  _globals['_TAGSERVICE']._serialized_end=1489
 # @@protoc_insertion_point(module_scope)

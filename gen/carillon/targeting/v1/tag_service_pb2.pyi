@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from carillon.targeting.v1 import tag_pb2 as _tag_pb2
+from carillon.targeting.v1 import text_matcher_pb2 as _text_matcher_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
@@ -127,18 +128,18 @@ class ListTagsRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     @_builtins.property
-    def matchers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextMatcher]:
-        """Optional. Every matcher must hold."""
+    def matchers(self) -> _containers.RepeatedCompositeFieldContainer[_text_matcher_pb2.TextMatcher]:
+        """Optional. Every matcher must hold. Of `name` and `description`."""
 
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
-        matchers: _abc.Iterable[Global___TextMatcher] | None = ...,
+        matchers: _abc.Iterable[_text_matcher_pb2.TextMatcher] | None = ...,
         count_subscriptions: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
@@ -153,48 +154,19 @@ class ListTagsRequest(_message.Message):
 Global___ListTagsRequest: _TypeAlias = ListTagsRequest  # noqa: Y015
 
 @_typing.final
-class TextMatcher(_message.Message):
-    """A condition on one text field."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FIELD_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    CONTAINS_FIELD_NUMBER: _builtins.int
-    field: _builtins.str
-    """Required. `name` or `description` of a tag."""
-    contains: _builtins.bool
-    """Whether a value may stand anywhere in the field instead of being all of it."""
-    @_builtins.property
-    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. 1 to 100 texts, of which one must match."""
-
-    def __init__(
-        self,
-        *,
-        field: _builtins.str = ...,
-        values: _abc.Iterable[_builtins.str] | None = ...,
-        contains: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contains", b"contains", "field", b"field", "values", b"values"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TextMatcher: _TypeAlias = TextMatcher  # noqa: Y015
-
-@_typing.final
 class ListTagsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TAGS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
-    """How many match in all. Counting stops at 100000."""
+    """How many match in all; absent where a matcher would make us count."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[_tag_pb2.Tag]: ...
     def __init__(
@@ -202,13 +174,16 @@ class ListTagsResponse(_message.Message):
         *,
         tags: _abc.Iterable[_tag_pb2.Tag] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tags", b"tags", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "tags", b"tags", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListTagsResponse: _TypeAlias = ListTagsResponse  # noqa: Y015
 

@@ -11,6 +11,7 @@ from services.registry.domain.device import (
     ByDeviceIds,
     ByUids,
     ByUser,
+    DayCount,
     Device,
     DeviceIdentity,
     DeviceQuery,
@@ -29,6 +30,9 @@ MAX_VARIABLE_TEXT = 1024
 MAX_USER_AGENT = 512
 DIGEST_BYTES = 32
 MAX_REPORTS = 1000
+MAX_DAYS = 366
+# Even the longest of so many fit into one message.
+MAX_BATCH = 200
 
 MASK = ("address", "user_id", "variables", "platform")
 
@@ -121,6 +125,15 @@ def parse_question(request: device_service_pb2.IdentifyDevicesRequest) -> tuple[
             raise FieldInvalid("by", "must be one of uids, device_ids, user_id")
 
 
+def parse_uids(request: device_service_pb2.BatchGetDevicesRequest) -> list[int]:
+    checks.count("uids", len(request.uids), 1, MAX_BATCH)
+    return [checks.uid("uids", uid) for uid in request.uids]
+
+
+def parse_days(request: device_service_pb2.GetDeviceReportRequest) -> int:
+    return checks.number("days", request.days, 1, MAX_DAYS)
+
+
 def parse_reports(request: device_service_pb2.ReportAddressesRequest) -> list[AddressReport]:
     checks.count("reports", len(request.reports), 1, MAX_REPORTS)
     return [_parse_report(f"reports[{i}]", report) for i, report in enumerate(request.reports)]
@@ -160,6 +173,14 @@ def show(device: Device) -> device_pb2.Device:
         create_time=checks.timestamp(device.create_time),
         update_time=checks.timestamp(device.update_time),
         user_agent=device.user_agent,
+    )
+
+
+def show_day_count(counted: DayCount) -> device_service_pb2.RegistrationCount:
+    return device_service_pb2.RegistrationCount(
+        date=counted.day.isoformat(),
+        platform=platform.TO_WIRE[counted.platform],
+        count=counted.count,
     )
 
 

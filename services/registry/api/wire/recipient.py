@@ -92,7 +92,8 @@ def parse_stretch(
         raise FieldInvalid("slice.through_uid", "must not be below after_uid")
     is_any = bounds.platform == platform_pb2.PLATFORM_UNSPECIFIED
     wanted = None if is_any else platform.parse("slice.platform", bounds.platform)
-    return app_id, filter_, Stretch(wanted, bounds.after_uid, bounds.through_uid), limit
+    stretch = Stretch(wanted, bounds.after_uid, bounds.through_uid, request.backward)
+    return app_id, filter_, stretch, limit
 
 
 def parse_uids(values: Sequence[int]) -> list[int]:

@@ -30,7 +30,12 @@ STATEMENTS = (
         PRIMARY KEY (app_id, message_id)
     ) WITH (fillfactor = 90)
     """,
-    "CREATE INDEX messages_newest ON messages (app_id, number DESC) WHERE NOT is_internal",
+    # What is listed.
+    """
+    CREATE INDEX messages_newest ON messages (app_id, number DESC)
+    WHERE status <> 8 AND NOT is_internal
+    """,
+    "CREATE INDEX messages_by_age ON messages (create_time)",
     # What is under way: few rows, asked for by the planner whenever a parcel ends.
     "CREATE INDEX messages_dispatching ON messages (app_id, message_id) WHERE status = 3",
     """
@@ -92,16 +97,94 @@ STATEMENTS = (
     ) PARTITION BY RANGE (day)
     """,
     "CREATE INDEX ledger_message ON ledger (app_id, message_id, first_uid, segment_id)",
+    # The order in which outcomes are listed.
+    "CREATE INDEX ledger_listed ON ledger (app_id, message_id, segment_id)",
+    # By the day of the message, as the ledger: they are forgotten together.
     """
     CREATE TABLE receipts (
+        day date NOT NULL,
         app_id uuid NOT NULL,
         message_id text COLLATE "C" NOT NULL,
         uid bigint NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
         outcome smallint NOT NULL CHECK (outcome IN (3, 4)),
         update_time timestamptz NOT NULL,
-        PRIMARY KEY (app_id, message_id, uid)
-    ) WITH (fillfactor = 80)
+        PRIMARY KEY (app_id, message_id, uid, day)
+    ) PARTITION BY RANGE (day)
+    """,
+    # How many devices of a message reported what, and no further.
+    """
+    CREATE TABLE receipt_counts (
+        day date NOT NULL,
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        platform smallint NOT NULL,
+        outcome smallint NOT NULL,
+        total bigint NOT NULL,
+        PRIMARY KEY (app_id, message_id, platform, outcome, day)
+    ) PARTITION BY RANGE (day)
+    """,
+    # How many outcomes of an application stand on a day; with outcome 0, under one day and no
+    # platform, how many messages it has.
+    """
+    CREATE TABLE day_counts (
+        app_id uuid NOT NULL,
+        day date NOT NULL,
+        platform smallint NOT NULL,
+        outcome smallint NOT NULL,
+        total bigint NOT NULL,
+        PRIMARY KEY (app_id, day, platform, outcome)
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX day_counts_by_day ON day_counts (day)",
+    # What is not yet in either total. Whoever writes outcomes adds rows here instead of waiting
+    # for one another at a counter. Only receipts name their message.
+    """
+    CREATE TABLE count_changes (
+        change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        day date NOT NULL,
+        message_id text COLLATE "C" NOT NULL DEFAULT '',
+        platform smallint NOT NULL,
+        outcome smallint NOT NULL,
+        delta integer NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    """
+    CREATE INDEX count_changes_by_key
+    ON count_changes (app_id, day, message_id) INCLUDE (platform, outcome, delta)
+    """,
+    # By trigger: an upsert does not know which of its rows are new, nor what stood there.
+    """
+    CREATE FUNCTION count_new_receipts() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO count_changes (app_id, day, message_id, platform, outcome, delta)
+        SELECT app_id, day, message_id, platform, outcome, count(*) FROM after
+        GROUP BY 1, 2, 3, 4, 5;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION count_changed_receipts() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO count_changes (app_id, day, message_id, platform, outcome, delta)
+        SELECT app_id, day, message_id, platform, outcome, sum(delta) FROM (
+            SELECT app_id, day, message_id, platform, outcome, -1 AS delta FROM before
+            UNION ALL
+            SELECT app_id, day, message_id, platform, outcome, 1 FROM after
+        ) AS change
+        GROUP BY 1, 2, 3, 4, 5 HAVING sum(delta) <> 0;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER count_new AFTER INSERT ON receipts REFERENCING NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION count_new_receipts()
+    """,
+    """
+    CREATE TRIGGER count_changed AFTER UPDATE ON receipts
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION count_changed_receipts()
     """,
     # Synced messages opened on a phone, until the user's other phones are told.
     """

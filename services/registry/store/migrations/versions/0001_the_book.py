@@ -117,6 +117,84 @@ STATEMENTS = (
     "CREATE INDEX devices_quarantined ON devices (app_id, uid) WHERE state = 2",
     # Who shares an address. A prefix of the digest is enough to find the few that may.
     "CREATE INDEX devices_by_address ON devices (app_id, substr(address_digest, 1, 8))",
+    # What is counted: devices on record that are not DEAD (kind 1, under one day), and
+    # registrations by day (kind 2). The total of a key is its row here and its changes below.
+    """
+    CREATE TABLE device_counts (
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 2),
+        day date NOT NULL,
+        platform smallint NOT NULL,
+        total bigint NOT NULL,
+        PRIMARY KEY (app_id, kind, day, platform)
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX device_counts_by_day ON device_counts (day)",
+    "CREATE INDEX device_counts_empty ON device_counts (app_id) WHERE total = 0",
+    # Whoever writes devices adds rows here instead of waiting for one another at a counter.
+    """
+    CREATE TABLE device_count_changes (
+        change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL,
+        day date NOT NULL,
+        platform smallint NOT NULL,
+        delta integer NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    """
+    CREATE INDEX device_count_changes_by_key
+    ON device_count_changes (app_id, kind, day, platform) INCLUDE (delta)
+    """,
+    # By trigger, so that no statement can forget it: an upsert does not even know which of its
+    # rows are new.
+    """
+    CREATE FUNCTION count_new_devices() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO device_count_changes (app_id, kind, day, platform, delta)
+        SELECT app_id, 1, date '2000-01-01', platform, count(*) FROM after
+        WHERE state <> 3 GROUP BY app_id, platform
+        UNION ALL
+        SELECT app_id, 2, (create_time AT TIME ZONE 'UTC')::date, platform, count(*) FROM after
+        GROUP BY 1, 3, 4;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION count_changed_devices() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO device_count_changes (app_id, kind, day, platform, delta)
+        SELECT app_id, 1, date '2000-01-01', platform, sum(delta) FROM (
+            SELECT app_id, platform, -1 AS delta FROM before WHERE state <> 3
+            UNION ALL
+            SELECT app_id, platform, 1 FROM after WHERE state <> 3
+        ) AS change
+        GROUP BY app_id, platform HAVING sum(delta) <> 0;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION count_gone_devices() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO device_count_changes (app_id, kind, day, platform, delta)
+        SELECT app_id, 1, date '2000-01-01', platform, -count(*) FROM before
+        WHERE state <> 3 GROUP BY app_id, platform;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER count_new AFTER INSERT ON devices REFERENCING NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION count_new_devices()
+    """,
+    """
+    CREATE TRIGGER count_changed AFTER UPDATE ON devices
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION count_changed_devices()
+    """,
+    """
+    CREATE TRIGGER count_gone AFTER DELETE ON devices REFERENCING OLD TABLE AS before
+    FOR EACH STATEMENT EXECUTE FUNCTION count_gone_devices()
+    """,
     """
     CREATE TABLE tombstones (
         app_id uuid NOT NULL,

@@ -52,6 +52,58 @@ STATEMENTS = (
         CHECK (num_nonnulls(tag_id, through_uid) = 1)
     )
     """,
+    # What is counted: an application's tags (kind 1), the subscriptions to a tag (kind 2), and all
+    # subscriptions of an application (kind 3); tag_id is 0 but for the second. The total of a key
+    # is its row here and its changes below.
+    """
+    CREATE TABLE counts (
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 3),
+        tag_id bigint NOT NULL,
+        total bigint NOT NULL,
+        PRIMARY KEY (app_id, kind, tag_id)
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX counts_empty ON counts (app_id) WHERE total = 0",
+    # Whoever subscribes adds rows here instead of waiting for one another at a counter.
+    """
+    CREATE TABLE count_changes (
+        change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL,
+        tag_id bigint NOT NULL,
+        delta integer NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    "CREATE INDEX count_changes_by_key ON count_changes (app_id, kind, tag_id) INCLUDE (delta)",
+    # By trigger, so that no statement can forget it.
+    """
+    CREATE FUNCTION count_tags() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO count_changes (app_id, kind, tag_id, delta)
+        SELECT app_id, 1, 0, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END
+        FROM changed GROUP BY app_id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE FUNCTION count_subscriptions() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO count_changes (app_id, kind, tag_id, delta)
+        SELECT app_id, CASE WHEN tag_id IS NULL THEN 3 ELSE 2 END, coalesce(tag_id, 0),
+               CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END
+        FROM changed GROUP BY GROUPING SETS ((app_id, tag_id), (app_id));
+        RETURN NULL;
+    END $$
+    """,
+    *(
+        f"""
+        CREATE TRIGGER count_{word} AFTER {verb} ON {table} REFERENCING {rows} TABLE AS changed
+        FOR EACH STATEMENT EXECUTE FUNCTION count_{table}()
+        """
+        for table in ("tags", "subscriptions")
+        for word, verb, rows in (("new", "INSERT", "NEW"), ("gone", "DELETE", "OLD"))
+    ),
     """
     CREATE TABLE feed_position (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
