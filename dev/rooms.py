@@ -3,21 +3,19 @@
 import os
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from dev.keys import Keys
+from dev.keys import Keys, write_private
 from dev.settings import Databases, Ports, from_environment
+from services.sandbox import certificates
+from services.sandbox.state import open_folder
 
 LOOPBACK = "127.0.0.1"
 # Where the senders of a development house may go beside the public internet.
 EGRESS = "127.0.0.0/8,::1/128,localhost"
-GATEWAY_WORDS = (
-    "GATEWAY_APNS_URL",
-    "GATEWAY_APNS_SANDBOX_URL",
-    "GATEWAY_FCM_URL",
-    "GATEWAY_CA_FILE",
-    "EGRESS_ALLOW",
-)
+GATEWAY_URLS = ("GATEWAY_APNS_URL", "GATEWAY_APNS_SANDBOX_URL", "GATEWAY_FCM_URL")
+GATEWAY_WORDS = (*GATEWAY_URLS, "GATEWAY_CA_FILE", "EGRESS_ALLOW")
 EVERYWHERE = ("LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -98,16 +96,29 @@ def _targeting(listen: str, registry: str, databases: Databases) -> dict[str, st
 
 
 def _gateways(ports: Ports, state: Path) -> dict[str, str]:
-    """The sandbox stands for every gateway, unless the environment names others."""
+    """The sandbox stands for every gateway, unless the environment names others.
+
+    What the environment opens and trusts comes on top: other gateways are the sandbox's still.
+    """
     sandbox = f"https://localhost:{ports.sandbox_gateway_port}"
+    given = from_environment(*GATEWAY_WORDS)
     return {
-        "GATEWAY_APNS_URL": sandbox,
-        "GATEWAY_APNS_SANDBOX_URL": sandbox,
-        "GATEWAY_FCM_URL": sandbox,
-        "GATEWAY_CA_FILE": str(state / "sandbox" / "ca.pem"),
-        "EGRESS_ALLOW": EGRESS,
-        **from_environment(*GATEWAY_WORDS),
+        **dict.fromkeys(GATEWAY_URLS, sandbox),
+        **given,
+        "GATEWAY_CA_FILE": str(_gather_authorities(state, given.get("GATEWAY_CA_FILE", ""))),
+        "EGRESS_ALLOW": ",".join(filter(None, (EGRESS, given.get("EGRESS_ALLOW")))),
     }
+
+
+def _gather_authorities(state: Path, given: str) -> Path:
+    """The file with the sandbox's authority, and with those that the deployment names, if any."""
+    if not given or not Path(given).is_file():
+        # A file that is missing is the room's to complain of.
+        return Path(given) if given else state / "sandbox" / "ca.pem"
+    issued = certificates.obtain(open_folder(state / "sandbox"), "localhost", datetime.now(UTC))
+    gathered = state / "authorities.pem"
+    write_private(gathered, issued.ca_file.read_bytes() + b"\n" + Path(given).read_bytes())
+    return gathered
 
 
 def _edge(ports: Ports, keys: Keys, registry: str, targeting: str, dispatch: str) -> dict[str, str]:

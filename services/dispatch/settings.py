@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
 from services.dispatch.switchboard import Limits
+from services.dispatch.wire.egress import EgressGuard
 from services.kit.settings import SettingInvalid
 
 APPLE_BYTES_MAX = 4096
@@ -62,6 +63,14 @@ class Settings:
             )
         if self.gateway_ca_file and not Path(self.gateway_ca_file).is_file():
             raise SettingInvalid(f"GATEWAY_CA_FILE {self.gateway_ca_file!r} is no file.")
+        guard = EgressGuard.allowing(self.egress_allow)
+        for name in ("gateway_apns_url", "gateway_apns_sandbox_url", "gateway_fcm_url"):
+            url = getattr(self, name)
+            if not guard.admits_url(url):
+                raise SettingInvalid(
+                    f"{name.upper()} must be https://host, or http:// with a host that EGRESS_ALLOW"
+                    f" names, not {url!r}."
+                )
 
     @property
     def limits(self) -> Limits:
@@ -75,8 +84,8 @@ class Settings:
     @property
     def gateway_urls(self) -> GatewayUrls:
         return GatewayUrls(
-            self.gateway_apns_url,
-            self.gateway_apns_sandbox_url,
-            self.gateway_fcm_url,
+            self.gateway_apns_url.rstrip("/"),
+            self.gateway_apns_sandbox_url.rstrip("/"),
+            self.gateway_fcm_url.rstrip("/"),
             self.web_push_contact,
         )

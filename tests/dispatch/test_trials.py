@@ -96,7 +96,7 @@ def test_apple_speaks_of_us_before_it_speaks_of_the_address(
         (fcm_error(401, "THIRD_PARTY_AUTH_ERROR"), Taken()),
         (google_error(401, "UNAUTHENTICATED"), Declined(Part.PROOF, "UNAUTHENTICATED")),
         (google_error(403, "PERMISSION_DENIED"), Declined(Part.PROOF, "PERMISSION_DENIED")),
-        (google_error(404, "NOT_FOUND"), Declined(Part.PROOF, "NOT_FOUND")),
+        (google_error(404, "NOT_FOUND"), Silent("NOT_FOUND")),
         (google_error(429, "RESOURCE_EXHAUSTED"), Silent("RESOURCE_EXHAUSTED")),
         (google_error(503, "UNAVAILABLE"), Silent("UNAVAILABLE")),
     ],

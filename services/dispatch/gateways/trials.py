@@ -188,7 +188,9 @@ def read_fcm(answer: Answer) -> Finding:
     match answer.status:
         case 200 | 400:
             return Taken()
-        case 401 | 403 | 404:
+        case 404:
+            return Taken() if is_word_of_fcm else Silent(word)
+        case 401 | 403:
             return Taken() if is_word_of_fcm else Declined(Part.PROOF, word)
         case _:
             return Silent(word)
