@@ -15,7 +15,7 @@ from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Message, Status, TargetKind
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import Slicer, TargetRefused
-from services.dispatch.store import counts, days, messages, parcels, plans, requests
+from services.dispatch.store import counts, days, fuses, messages, parcels, plans, requests
 from services.dispatch.tracing import context_of
 from services.kit.database import is_outage
 
@@ -28,6 +28,8 @@ WAKE_SECONDS = 0.25
 WAKE_LIMIT = 1000
 FINISH_LIMIT = 250
 KEEP_HOUSE_SECONDS = 3600.0
+# After an operator confirmed that addresses are no good, the fuse may blow again only later.
+FUSE_REST = timedelta(days=1)
 DAYS_AHEAD = 7
 FOLD_SECONDS = 1.0
 FOLD_LIMIT = 5000
@@ -202,6 +204,7 @@ class Planner:
             async with self._db.begin() as tx:
                 await days.open_days(tx, today - timedelta(days=1), DAYS_AHEAD + 1)
                 await requests.forget_expired(tx, now)
+                await fuses.forget_confirmed(tx, FUSE_REST)
             # Before their outcomes: nobody may find a message whose day is gone.
             while await self._forget_messages(datetime.combine(oldest, time(), UTC)):
                 pass

@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from carillon.dispatch.v1 import (
     channel_service_pb2_grpc,
+    circuit_service_pb2_grpc,
     credential_service_pb2_grpc,
     message_service_pb2_grpc,
 )
 from services.dispatch import store
 from services.dispatch.acceptance import Acceptance
 from services.dispatch.api.channel_service import ChannelServicer
+from services.dispatch.api.circuit_service import CircuitServicer
 from services.dispatch.api.credential_service import CredentialServicer
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
@@ -40,7 +42,10 @@ from services.kit.database import Ringer, listen, open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
 
-SERVICES = [f"carillon.dispatch.v1.{name}Service" for name in ("Message", "Channel", "Credential")]
+SERVICES = [
+    f"carillon.dispatch.v1.{name}Service"
+    for name in ("Message", "Channel", "Credential", "Circuit")
+]
 
 
 def now() -> datetime:
@@ -100,6 +105,9 @@ async def open_api(premises: Premises) -> int:
     channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(
         ChannelServicer(premises.db, now), server
     )
+    circuit_service_pb2_grpc.add_CircuitServiceServicer_to_server(
+        CircuitServicer(premises.db), server
+    )
     wire, urls = premises.open_wire(), premises.settings.gateway_urls
     credential_service_pb2_grpc.add_CredentialServiceServicer_to_server(
         CredentialServicer(lambda credential: try_credential(credential, urls, wire, now)), server
@@ -137,7 +145,7 @@ async def open_sender(premises: Premises) -> None:
         gateways,
         wire,
         recorder,
-        Switchboard(premises.db, gateways, settings.limits, time.monotonic),
+        Switchboard(premises.db, gateways, premises.registry, settings.limits, time.monotonic),
         now,
         time.monotonic,
         timedelta(seconds=settings.patience_seconds),

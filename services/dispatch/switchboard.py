@@ -7,7 +7,7 @@ sender mirrors what stands there, and acts on what it sees itself at once.
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -45,6 +45,15 @@ WAITS = {
 QUOTA_PLATFORMS = frozenset({Platform.ANDROID, Platform.APPEXT_CHROME})
 
 
+class StateBook(Protocol):
+    """Registry: where the application's owner reads what became of a credential."""
+
+    async def report_state(
+        self, app_id: UUID, platform: Platform, version: int, reason: str | None
+    ) -> None:
+        """That version was refused for this reason; without one, it works again."""
+
+
 class Versions(Protocol):
     """Which credential a platform has now."""
 
@@ -69,11 +78,15 @@ class Switchboard:
         self,
         db: AsyncEngine,
         versions: Versions,
+        settings: StateBook,
         limits: Limits,
         monotonic: Callable[[], float],
     ) -> None:
         self._db = db
         self._versions = versions
+        self._settings = settings
+        # What the settings are to show: the version that was refused and why, or that it works.
+        self._states: dict[Key, tuple[int, str | None]] = {}
         self._limits = limits
         self._monotonic = monotonic
         self._paces: OrderedDict[Key, Pace] = OrderedDict()
@@ -136,6 +149,7 @@ class Switchboard:
                 open_ = await circuits.read_all(tx)
                 blown = await fuses.read_all(tx)
             self._mirror(open_, blown)
+            await self._tell_settings()
             if not open_:
                 return False
             await self._look_for_repairs(open_)
@@ -168,6 +182,9 @@ class Switchboard:
             async with self._db.begin() as tx:
                 is_news = await circuits.begin_closing(tx, key)
             self._closings.discard(key)
+            known = self._open.get(key)
+            if known is not None and known.cause is Cause.MISCONFIGURED:
+                self._states[key] = (known.version, None)
             if is_news:
                 log.info("circuit.closed", app_id=str(key[0]), platform=key[1].name)
         for key in list(self._probes_wanted):
@@ -193,6 +210,9 @@ class Switchboard:
             is_news = await circuits.open_(
                 tx, key, opening, version or 0, timedelta(seconds=seconds)
             )
+        was_refused = known is not None and known.cause is Cause.MISCONFIGURED
+        if opening.cause is Cause.MISCONFIGURED and version and not (was_refused and not is_news):
+            self._states[key] = (version, opening.reason)
         if is_news:
             log.warning(
                 "circuit.opened",
@@ -201,6 +221,15 @@ class Switchboard:
                 cause=opening.cause.name,
                 reason=opening.reason,
             )
+
+    async def _tell_settings(self) -> None:
+        """Let the application's owner read in the settings what the gateway thinks of them."""
+        for key, (version, reason) in list(self._states.items()):
+            try:
+                await self._settings.report_state(*key, version, reason)
+            except RoomUnavailable:
+                return
+            del self._states[key]
 
     async def _read_version(self, key: Key) -> int | None:
         """None if there is no credential any more; 0 if registry does not say."""
@@ -235,6 +264,7 @@ class Switchboard:
             elif version not in {0, circuit.version}:
                 async with self._db.begin() as tx:
                     await circuits.probe_soon(tx, circuit.key, version)
+                self._open[circuit.key] = replace(circuit, version=version)
 
     async def _move_parcels(self, open_: Iterable[Circuit]) -> int:
         """Park what is ready behind open circuits, and make ready what closing ones had parked."""

@@ -25,6 +25,7 @@ from services.edge.routes import health
 from services.edge.routes.api_keys import ApiKeys
 from services.edge.routes.apps import Apps
 from services.edge.routes.channels import ChannelGroups, Channels
+from services.edge.routes.circuits import Circuits
 from services.edge.routes.deliveries import Deliveries
 from services.edge.routes.device_lists import DeviceLists
 from services.edge.routes.devices import Devices
@@ -92,6 +93,7 @@ def _list_routes(
         *DeviceLists(rooms, links, devices).routes(door),
         *devices.routes(door),
         *Quarantine(rooms).routes(door),
+        *Circuits(rooms).routes(door),
         *Tags(rooms, links).routes(door),
         *Subscriptions(rooms, links, strict=settings.strict_subscriptions).routes(door),
         *Channels(rooms, links).routes(door),

@@ -250,7 +250,12 @@ def _exists(kind: str, field: str, value: str) -> Problem:
 
 REGISTRY, TARGETING, DISPATCH = "registry.carillon", "targeting.carillon", "dispatch.carillon"
 
+
 # Outages of any room are told by their gRPC code and need no row.
+def _fuse_missing(fault: RemoteFault) -> Problem:
+    return missing("Fuse", "platform", read_platform_name(fault.facts.get("platform", "")))
+
+
 FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (REGISTRY, "FIELD_INVALID"): _field_invalid,
     (REGISTRY, "PAGE_TOKEN_INVALID"): _cursor_invalid,
@@ -274,6 +279,7 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (DISPATCH, "PAYLOAD_TOO_LARGE"): _payload_too_large,
     (DISPATCH, "TARGET_UNKNOWN"): _target_unknown,
     (DISPATCH, "REQUEST_ID_REUSED"): _request_id_reused,
+    (DISPATCH, "FUSE_NOT_BLOWN"): _fuse_missing,
     (DISPATCH, "CHANNEL_NOT_FOUND"): _channel_missing,
     (DISPATCH, "CHANNEL_EXISTS"): _channel_exists,
     (DISPATCH, "CHANNEL_GROUP_NOT_FOUND"): _channel_group_missing,

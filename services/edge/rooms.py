@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from carillon.dispatch.v1 import channel_service_pb2_grpc as channel_rpc
+from carillon.dispatch.v1 import circuit_service_pb2_grpc as circuit_rpc
 from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
 from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
@@ -26,6 +27,7 @@ class Rooms:
     devices: "device_rpc.DeviceServiceAsyncStub"
     websites: "website_rpc.WebsiteServiceAsyncStub"
     gateways: "gateway_rpc.GatewayServiceAsyncStub"
+    circuits: "circuit_rpc.CircuitServiceAsyncStub"
     credentials: "credential_rpc.CredentialServiceAsyncStub"
     tags: "tag_rpc.TagServiceAsyncStub"
     subscriptions: "subscription_rpc.SubscriptionServiceAsyncStub"
@@ -45,6 +47,7 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
         devices=device_rpc.DeviceServiceStub(registry),
         websites=website_rpc.WebsiteServiceStub(registry),
         gateways=gateway_rpc.GatewayServiceStub(registry),
+        circuits=circuit_rpc.CircuitServiceStub(dispatch),
         credentials=credential_rpc.CredentialServiceStub(dispatch),
         tags=tag_rpc.TagServiceStub(targeting),
         subscriptions=subscription_rpc.SubscriptionServiceStub(targeting),

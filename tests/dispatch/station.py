@@ -65,9 +65,16 @@ class Credentials:
     """Registry: the credentials of the application."""
 
     kept: dict[GatewayKind, Credential]
+    # What was said of them: which version, and why it was refused.
+    states: list[tuple[Platform, int, str | None]] = field(default_factory=list)
 
     async def credential(self, _app: UUID, kind: GatewayKind) -> Credential | None:
         return self.kept.get(kind)
+
+    async def report_state(
+        self, _app: UUID, platform: Platform, version: int, reason: str | None
+    ) -> None:
+        self.states.append((platform, version, reason))
 
     def renew(self, kind: GatewayKind) -> None:
         known = self.kept[kind]
@@ -182,7 +189,7 @@ async def working(
     pool = GatewayPool(credentials, URLS, wire, now, time.monotonic)
     recorder = Recorder(db, 250, ring_endings=lambda: None, ring_outbox=lambda: None)
     said = replace(LIMITS, **limits)
-    switchboard = Switchboard(db, pool, said, time.monotonic)
+    switchboard = Switchboard(db, pool, credentials, said, time.monotonic)
     desk = Desk(db, audience, pool, wire, recorder, switchboard, now, time.monotonic, said.patience)
     slots = {Lane.EXPRESS: 4, Lane.BULK: 2}
     sender = Sender(desk, slots=slots, lease_time=said.lease_time)

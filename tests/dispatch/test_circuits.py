@@ -47,6 +47,10 @@ async def test_a_wrong_key_costs_one_request_and_the_right_one_is_tried_at_once(
         after = await station.ended(message, 400)
         await until(station.open_circuits, lambda found: not found)
 
+    assert station.credentials.states == [
+        (Platform.IOS, 1, "InvalidProviderToken"),
+        (Platform.IOS, 2, None),
+    ]
     assert during == {}
     # Those under way when the first answer came, and no more.
     assert asked <= 40

@@ -28,6 +28,8 @@ ROWS = {
     ("GET", "/{app_id}/status"): "O",
     ("GET", "/{app_id}/quarantine"): "O",
     ("POST", "/{app_id}/quarantine/restore"): "O",
+    ("GET", "/{app_id}/circuits"): "O",
+    ("POST", "/{app_id}/fuses/{platform}"): "O",
     # Secrets and API keys.
     ("POST", "/{app_id}/apiKeys"): MANAGE + "O",
     ("GET", "/{app_id}/apiKeys"): MANAGE + "O",

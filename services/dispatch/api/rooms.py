@@ -19,6 +19,7 @@ from carillon.targeting.v1 import targeting_service_pb2, targeting_service_pb2_g
 from carillon.type.v1 import recipient_pb2
 from services.dispatch.api import wire
 from services.dispatch.domain.credentials import (
+    KIND_OF_PLATFORM,
     ApnsCertificate,
     ApnsCredential,
     Credential,
@@ -27,7 +28,7 @@ from services.dispatch.domain.credentials import (
     WebPushCredential,
 )
 from services.dispatch.domain.faults import RoomUnavailable
-from services.dispatch.domain.messages import Target
+from services.dispatch.domain.messages import Platform, Target
 from services.dispatch.domain.outcomes import AddressReport, Finding
 from services.dispatch.domain.parcels import WHOLE_AXIS, Environment, Recipient, Slice
 from services.dispatch.domain.rooms import Chunk, Cut, Endings, Identity, TargetRefused
@@ -37,6 +38,7 @@ from services.kit.client import read_fault
 STREAM_SECONDS = 300.0
 RESOLVE_SECONDS = 30.0
 MAX_RESOLVED = 2000
+MAX_REASON = 64
 
 KIND_TO_WIRE = {
     GatewayKind.APNS: gateway_pb2.GATEWAY_KIND_APNS,
@@ -143,6 +145,27 @@ class RegistryRoom:
                 return None
             raise
         return read_credential(answer.configuration, answer.vapid_private_key)
+
+    async def report_state(
+        self, app_id: UUID, platform: Platform, version: int, reason: str | None
+    ) -> None:
+        request = gateway_service_pb2.ReportGatewayStateRequest(
+            app_id=str(app_id),
+            kind=KIND_TO_WIRE[KIND_OF_PLATFORM[platform]],
+            version=version,
+            state=(
+                gateway_pb2.GATEWAY_STATE_VERIFIED
+                if reason is None
+                else gateway_pb2.GATEWAY_STATE_MISCONFIGURED
+            ),
+            reason=(reason or "")[:MAX_REASON],
+        )
+        try:
+            with _asking("registry"):
+                await self._gateways.ReportGatewayState(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
 
     async def report(self, reports: Sequence[AddressReport]) -> None:
         request = device_service_pb2.ReportAddressesRequest(

@@ -40,6 +40,14 @@ class TargetUnknown(Fault):
         super().__init__(f"the target names what does not exist: {shown}", names=shown)
 
 
+class FuseNotBlown(Fault):
+    code = Code.NOT_FOUND
+    reason = "FUSE_NOT_BLOWN"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"no fuse of {platform} waits for a decision", platform=platform)
+
+
 class RequestIdReused(Fault):
     code = Code.ALREADY_EXISTS
     reason = "REQUEST_ID_REUSED"

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from carillon.dispatch.v1 import circuit_service_pb2 as circuit_pb
+from carillon.dispatch.v1 import circuit_service_pb2_grpc as circuit_rpc
 from carillon.dispatch.v1 import credential_service_pb2 as credential_pb
 from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1 import message_service_pb2_grpc as rpc
 from carillon.dispatch.v1.error_reason_pb2 import ErrorReason
 from carillon.dispatch.v1.message_pb2 import Delivery, Message, MessageStatus, Outcome
+from carillon.type.v1.platform_pb2 import Platform
 from services.kit.faults import Code, Fault, FieldInvalid
 from tests.edge.rooms.registry import Registry
 from tests.edge.rooms.rules import Mood, fault, noon, turn_page
@@ -16,6 +19,7 @@ message_not_found = fault(Code.NOT_FOUND, "MESSAGE_NOT_FOUND")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 payload_too_large = fault(Code.INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE")
 target_unknown = fault(Code.NOT_FOUND, "TARGET_UNKNOWN")
+fuse_not_blown = fault(Code.NOT_FOUND, "FUSE_NOT_BLOWN")
 request_id_reused = fault(Code.ALREADY_EXISTS, "REQUEST_ID_REUSED")
 
 APPLE_LIMIT = 2048
@@ -28,11 +32,14 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
         self.registry = registry
         self.messages: dict[tuple[str, str], Message] = {}
         self.deliveries: dict[tuple[str, str], list[Delivery]] = {}
+        self.circuits: list[circuit_pb.Circuit] = []
+        self.fuses: list[circuit_pb.Fuse] = []
         self.answers: dict[tuple[str, str], tuple[bytes, Any]] = {}
 
     def add_to(self, server: Any) -> None:
         rpc.add_MessageServiceServicer_to_server(self, server)
         credential_rpc.add_CredentialServiceServicer_to_server(Credentials(self), server)
+        circuit_rpc.add_CircuitServiceServicer_to_server(Circuits(self), server)
 
     async def SendMessage(self, request: Any, _context: Any) -> Any:
         await self.meet("SendMessage")
@@ -205,3 +212,24 @@ class Credentials(credential_rpc.CredentialServiceServicer):
         if request.configuration.apns.team_id == "WRONGTEAM0":
             raise FieldInvalid("configuration.apns.private_key", "was refused by the gateway: X")
         return credential_pb.VerifyCredentialResponse(verified=True)
+
+
+class Circuits(circuit_rpc.CircuitServiceServicer):
+    """What a test says is open or blown."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+
+    async def ListCircuits(self, _request: Any, _context: Any) -> Any:
+        await self._dispatch.meet("ListCircuits")
+        return circuit_pb.ListCircuitsResponse(
+            circuits=self._dispatch.circuits, fuses=self._dispatch.fuses
+        )
+
+    async def DecideFuse(self, request: Any, _context: Any) -> Any:
+        await self._dispatch.meet("DecideFuse")
+        for fuse in self._dispatch.fuses:
+            if fuse.platform == request.platform:
+                self._dispatch.fuses.remove(fuse)
+                return circuit_pb.DecideFuseResponse(report_count=fuse.held_count)
+        raise fuse_not_blown(platform=Platform.Name(request.platform).removeprefix("PLATFORM_"))
