@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -15,6 +16,7 @@ from services.kit.settings import SettingInvalid
 ALGORITHM = "HS256"
 KEY_BYTES = 32
 MAX_TOKEN_BYTES = 2048
+MAX_REMEMBERED = 4096
 
 
 class Use(Enum):
@@ -47,6 +49,8 @@ class Tokens:
 
     def __init__(self, keys: Mapping[str, bytes], now: Callable[[], float] = time.time) -> None:
         self._now = now
+        # A token comes with every call of its hour. What does not verify is not remembered.
+        self._verify = lru_cache(MAX_REMEMBERED)(_verify)
         self._headers = {key_id: {"kid": key_id} for key_id in keys}
         self._first, self._first_key = next(iter(keys.items()))
         # A token of ours begins with one of these. Nothing of another is parsed.
@@ -74,19 +78,23 @@ class Tokens:
         if key is None or len(text) > MAX_TOKEN_BYTES:
             return None
         try:
-            claims: dict[str, Any] = jwt.decode(
-                text,
-                key,
-                [ALGORITHM],
-                {"verify_exp": False, "verify_iat": False},
-                audience=use.value,
-            )
+            holder, expiration = self._verify(text, key, use)
         except (jwt.InvalidTokenError, ValueError):
             return None
-        # What we signed has all of them. The clock is ours, so that a test can turn it.
-        if claims["exp"] <= self._now():
-            return None
-        return Holder(claims["app"], claims["sub"])
+        return holder if self._now() < expiration else None
+
+
+def _verify(text: str, key: bytes, use: Use) -> tuple[Holder, int]:
+    """Whom a token stands for and until when, whatever time it is now.
+
+    Raises:
+        jwt.InvalidTokenError, ValueError: if it is not ours, or of another use.
+    """
+    claims: dict[str, Any] = jwt.decode(
+        text, key, [ALGORITHM], {"verify_exp": False, "verify_iat": False}, audience=use.value
+    )
+    # What we signed has all of them.
+    return Holder(claims["app"], claims["sub"]), claims["exp"]
 
 
 def read_keys(entries: Sequence[str]) -> dict[str, bytes]:
