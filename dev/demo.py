@@ -38,7 +38,7 @@ def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
     file = folder / "demo.json"
     with httpx.Client(base_url=f"{edge}/imfpush/v1", trust_env=False, timeout=10) as client:
         demo = msgspec.json.decode(file.read_bytes(), type=Demo) if file.exists() else None
-        if demo is None or not _knows(client, demo, operator_key):
+        if demo is None or not _knows(client, demo):
             demo = _create(client, operator_key)
             write_private(file, msgspec.json.format(msgspec.json.encode(asdict(demo))))
         # Every time: the sandbox may have moved to another port, or made itself new keys.
@@ -46,9 +46,10 @@ def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
     return demo
 
 
-def _knows(client: httpx.Client, demo: Demo, operator_key: str) -> bool:
-    headers = {"Authorization": f"Bearer {operator_key}"}
-    return client.get(f"/apps/{demo.app_id}", headers=headers).is_success
+def _knows(client: httpx.Client, demo: Demo) -> bool:
+    """Whether it is there, and opens to the secret that was kept: it may have been replaced."""
+    headers = {"appSecret": demo.app_secret}
+    return client.get(f"/apps/{demo.app_id}/settings", headers=headers).is_success
 
 
 def _create(client: httpx.Client, operator_key: str) -> Demo:
