@@ -39,6 +39,8 @@ ROWS = {
     ("GET", "/{app_id}/settings"): READ,
     ("GET", "/{app_id}/settings/verifyClientSecret"): READ,
     ("PUT", "/{app_id}/settings/verifyClientSecret"): MANAGE + "O",
+    ("GET", "/{app_id}/settings/webSitesOnly"): READ,
+    ("PUT", "/{app_id}/settings/webSitesOnly"): MANAGE,
     **{
         (method, f"/{{app_id}}/settings/{name}"): READ if method == "GET" else MANAGE
         for name in (
@@ -170,7 +172,9 @@ async def test_every_route_has_its_row(world: World) -> None:
         for method in route.accesses
     }
 
-    assert routes == {(method, APPS + path) for method, path in ROWS} | OPEN
+    rows = {(method, APPS + path) for method, path in ROWS} | OPEN
+    assert routes - rows == set(), "ROWS must say whom these admit"
+    assert rows - routes == set(), "nobody serves these any more"
 
 
 @pytest.mark.parametrize(("method", "path"), ROWS)
