@@ -102,6 +102,16 @@ OPEN = {
     ("GET", "/imfpush/openapi.json"),
     ("GET", "/imfpush/openapi.yaml"),
     ("GET", "/imfpush/v1/health/status"),
+    # Apple's protocol: a browser that registers shows the token of its push package.
+    *(
+        (method, f"{APPS}/{{app_id}}/settings/safariWebConf/{{version}}/{path}")
+        for method, path in (
+            ("POST", "pushPackages/{website_push_id}"),
+            ("POST", "devices/{device_token}/registrations/{website_push_id}"),
+            ("DELETE", "devices/{device_token}/registrations/{website_push_id}"),
+            ("POST", "log"),
+        )
+    ),
 }
 
 
