@@ -59,6 +59,7 @@ ROWS = {
     # Devices.
     ("POST", "/{app_id}/devices"): "C" + WRITE,
     ("GET", "/{app_id}/devices"): READ,
+    ("GET", "/{app_id}/devices/report"): READ,
     ("GET", "/{app_id}/devices/{device_id}"): "C" + READ,
     ("PUT", "/{app_id}/devices/{device_id}"): "C" + WRITE,
     ("DELETE", "/{app_id}/devices/{device_id}"): "C" + MANAGE,
@@ -71,10 +72,13 @@ ROWS = {
     ("POST", "/{app_id}/subscriptions"): "C" + WRITE,
     ("GET", "/{app_id}/subscriptions"): "C" + READ,
     ("DELETE", "/{app_id}/subscriptions"): "C" + MANAGE,
+    ("GET", "/{app_id}/subscriptions/{subscription_id}"): "C" + READ,
+    ("DELETE", "/{app_id}/subscriptions/{subscription_id}"): "C" + MANAGE,
     # Messages.
     ("POST", "/{app_id}/messages"): WRITE,
     ("GET", "/{app_id}/messages"): READ,
     ("POST", "/{app_id}/messages/bulk"): WRITE,
+    ("GET", "/{app_id}/messages/report"): READ,
     ("GET", "/{app_id}/messages/{message_id}"): "C" + READ,
     ("PUT", "/{app_id}/messages/{message_id}"): "C" + WRITE,
     ("DELETE", "/{app_id}/messages/{message_id}"): MANAGE,
