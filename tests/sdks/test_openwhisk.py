@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.sdks.conftest import APP, Service
+from tests.sdks.identity import API_KEY_GRANT, exchange
 from tests.sdks.line import Answer
 
 
@@ -40,6 +41,22 @@ async def test_the_action_passes_parameters_on_as_strings(service: Service) -> N
     assert answer.status == 202
     assert answer.json["messageId"]
     assert answer.json["message"]["alert"] == "Hello from an action"
+
+
+async def test_the_successor_refreshes_its_token_with_a_public_client(service: Service) -> None:
+    form = {"grant_type": API_KEY_GRANT, "apikey": service.world.api_key}
+    first = await exchange(service, form, Authorization="Basic Yng6Yng=")
+    form = {"grant_type": "refresh_token", "refresh_token": first.json["refresh_token"]}
+    again = await exchange(service, form, Authorization="Basic Yng6Yng=")
+
+    assert (first.status, again.status) == (200, 200)
+    assert again.json["access_token"]
+
+
+async def test_a_wrong_api_key_answers_json(service: Service) -> None:
+    refused = await exchange(service, {"grant_type": API_KEY_GRANT, "apikey": "nonsense"})
+
+    assert (refused.status, refused.json["code"]) == (401, "CARILLON0401E")
 
 
 async def test_a_refused_secret_answers_json(service: Service) -> None:

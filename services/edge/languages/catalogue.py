@@ -27,7 +27,9 @@ class Catalogue:
         self._fixed = {english: text for english, text in sentences.items() if "{" not in english}
         # The more of a sentence is its own, the sooner it is meant.
         order = sorted(sentences.keys() - self._fixed.keys(), key=_weigh)
-        self._patterns = [(_compile(english), english) for english in order]
+        self._patterns = [
+            (english.partition("{")[0], _compile(english), english) for english in order
+        ]
 
     def translate(self, text: str, depth: int = 0) -> str:
         """The same in this language, as far as the catalogue knows it."""
@@ -35,8 +37,8 @@ class Catalogue:
             return self._fixed[text]
         if len(text) > MAX_LENGTH or depth > MAX_DEPTH:
             return text
-        for pattern, english in self._patterns:
-            found = pattern.fullmatch(text)
+        for beginning, pattern, english in self._patterns:
+            found = text.startswith(beginning) and pattern.fullmatch(text)
             if found:
                 return self._put_in(english, found.groups(), depth + 1)
         return text
