@@ -59,6 +59,14 @@ async def test_it_says_what_each_call_asks_of_its_caller(world: World, document:
     assert said == asked
 
 
+def test_nothing_stands_in_it_that_is_not_used(document: Document) -> None:
+    used = set(re.findall(r'"#/components/([^"]+)"', json.dumps(document)))
+    named = {f"{kind}/{name}" for kind, all_ in document["components"].items() for name in all_}
+    unused = sorted(one for one in named - used if not one.startswith("securitySchemes/"))
+
+    assert unused == []
+
+
 def test_each_operation_has_a_name_of_its_own(document: Document) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
 

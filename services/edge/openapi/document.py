@@ -5,7 +5,8 @@ call is said here once, instead of in each operation:
 
 - `x-access` names the Access that the route asks for, and becomes `security`;
 - what stands under an application has its id in the path;
-- the answers that any such call may get are added where an operation does not give its own.
+- the answers that any such call may get are added where an operation does not give its own;
+- every answer has a request id, and every refusal a language.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,7 @@ def _assemble() -> Document:
             _put_in(document["components"].setdefault(kind, {}), named, file.name)
         for path, item in part.get("paths", {}).items():
             _complete(path, item, [tag["name"] for tag in tags[:1]])
+    _number(document["components"]["responses"], "Content-Language")
     return document
 
 
@@ -103,6 +105,15 @@ def _complete(path: str, item: dict[str, Any], tags: list[str]) -> None:
         for status, name in _list_standing(operation, access, is_under=is_under):
             operation["responses"].setdefault(status, _refer("responses", name))
         operation["responses"] = dict(sorted(operation["responses"].items()))
+        _number(operation["responses"])
+
+
+def _number(responses: Mapping[str, dict[str, Any]], *more: str) -> None:
+    """Say of answers that stand here, not elsewhere, which headers they carry."""
+    for response in responses.values():
+        if "$ref" not in response:
+            told = {name: _refer("headers", name) for name in ("X-Request-Id", *more)}
+            response["headers"] = {**told, **response.get("headers", {})}
 
 
 def _list_standing(
