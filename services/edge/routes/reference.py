@@ -1,6 +1,7 @@
 """The contract that we serve, served: as a page to read, and as a document to work with."""
 
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import yaml
@@ -15,7 +16,20 @@ from services.edge.openapi.document import Document, build
 PATH = "/imfpush"
 # The page brings everything along, so nothing else may be loaded into it.
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Blocks(Dumper):  # type: ignore[misc]  # chosen when we start
+    """Writes what has several lines in several lines."""
+
+
+def _write_text(dumper: Blocks, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    node: yaml.Node = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+Blocks.add_representer(str, _write_text)
 
 
 class Reference:
@@ -54,7 +68,7 @@ class Reference:
         # JSON first: it forgets which parts are one object, for which YAML would write anchors.
         plain = msgspec.json.decode(self._json)
         return yaml.dump(
-            plain, Dumper=Dumper, encoding="utf-8", allow_unicode=True, sort_keys=False
+            plain, Dumper=Blocks, encoding="utf-8", allow_unicode=True, sort_keys=False
         )
 
     @cached_property
