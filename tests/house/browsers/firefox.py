@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.house.browsers.running import running
+
 PROGRAM = shutil.which("firefox-esr") or ""
 PREFERENCES = {
     "dom.push.testing.allowInsecureServerURL": True,
@@ -30,22 +32,9 @@ async def showing(url: str, push_server: str, profile: Path) -> AsyncIterator[No
     preferences = {**PREFERENCES, "dom.push.serverURL": push_server}
     lines = [f"user_pref({_write(name)}, {_write(value)});" for name, value in preferences.items()]
     await asyncio.to_thread((profile / "user.js").write_text, "\n".join(lines))
-    browser = await asyncio.create_subprocess_exec(
-        *(PROGRAM, "--headless", "--no-remote", "--profile", str(profile), url),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"HOME": str(profile), "PATH": "/usr/bin:/bin", "MOZ_HEADLESS": "1"},
-    )
-    try:
+    command = (PROGRAM, "--headless", "--no-remote", "--profile", str(profile), url)
+    async with running(*command, home=profile):
         yield
-    finally:
-        browser.terminate()
-        try:
-            async with asyncio.timeout(10):
-                await browser.wait()
-        except TimeoutError:
-            browser.kill()
-            await browser.wait()
 
 
 def _write(value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,6 +31,8 @@ class Site:
             "failed": asyncio.Queue(),
         }
         self.port = 0
+        # Stands for the host of every endpoint, if a browser knows only the real one.
+        self.stands_for_host = False
         self.app = Starlette(
             routes=[
                 Route("/", self._page),
@@ -47,7 +50,10 @@ class Site:
 
     async def subscribed(self) -> Any:
         """The subscription of the page, as the browser writes it."""
-        return await self._wait("subscribed")
+        subscription = await self._wait("subscribed")
+        if self.stands_for_host:
+            subscription["endpoint"] = self.url[:-1] + urlsplit(subscription["endpoint"]).path
+        return subscription
 
     async def received(self) -> Any:
         """What the worker was pushed next, decrypted by the browser."""
