@@ -1,5 +1,9 @@
 """Are the vault's keys replaced while all goes on, and can the old one then be forgotten?"""
 
+import asyncio
+import base64
+import os
+import sys
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,7 +23,7 @@ from services.registry.expiries import Expiries
 from services.registry.rotation import rotate
 from services.registry.store import gateways
 from tests.conftest import NOON
-from tests.registry.world import Clock, put_app
+from tests.registry.world import KEY, PEPPER, Clock, Stubs, put_app
 
 OLD, NEW, OTHER = {"old": b"o" * 32}, {"new": b"n" * 32}, {"other": b"x" * 32}
 DRAFTS = [
@@ -73,6 +77,42 @@ async def test_what_another_key_seals_meanwhile_is_counted(registry_db: AsyncEng
         assert await gateways.read_all(tx, Vault(NEW), await put_app(registry_db)) == []
 
     assert keys_left == {"new": 6}
+
+
+async def command(url: str, *keys: str) -> tuple[int, str]:
+    """The exit status of `rotate-keys`, as an operator runs it, and what it said."""
+    environment = {
+        "DATABASE_URL": url,
+        "SECRET_PEPPER": PEPPER,
+        "ENCRYPTION_KEYS": ",".join(keys),
+        "PATH": os.environ["PATH"],
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.registry",
+        "rotate-keys",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_an_operator_rotates_by_a_command(registry_url: str, registry: Stubs) -> None:
+    await registry.new_app()
+    second = "second:" + base64.b64encode(b"2" * 32).decode()
+
+    missing = await command(registry_url, second)
+    done = await command(registry_url, second, KEY)
+    alone = await command(registry_url, second)
+
+    assert missing == (1, "the encryption key 'first' is not configured\n")
+    assert done[0] == 0
+    assert "second: 0 gateway configurations, 1 VAPID keys." in done[1]
+    assert done[1].endswith("by key: second: 1.\n")
+    assert alone[0] == 0
 
 
 async def test_certificates_that_end_soon_are_told_of(registry_db: AsyncEngine) -> None:
