@@ -36,6 +36,7 @@ deferrals = meter.create_counter(
 
 # A gateway that says "at once" is not asked in a loop.
 MIN_WAIT_SECONDS = 1.0
+UNANSWERED = "Unanswered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Settling:
                 self._record(uid, platform, Outcome.INVALID, reason, report)
             case Refused(reason=reason) | Stale(reason=reason):
                 self._record(uid, platform, Outcome.FAILED, reason)
+            case Unknown() if self._message.content.prefer_loss:
+                self._record(uid, platform, Outcome.FAILED, UNANSWERED)
             case Misconfigured(reason=reason) | Unknown(reason=reason):
                 self._wait(uid, platform, reason, None, is_shut=is_shut)
             case Later(reason=reason, seconds=seconds):

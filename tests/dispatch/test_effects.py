@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.circuits import Cause
+from services.dispatch.domain.content import Content
 from services.dispatch.domain.credentials import GatewayKind
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Finding, Outcome
@@ -87,6 +88,19 @@ async def test_each_verdict(dispatch_db: AsyncEngine, name: str) -> None:
     )
     if effect.finding is Finding.DEAD:
         assert reports[0][1] == SINCE
+
+
+async def test_a_message_that_prefers_loss_is_not_sent_again_when_nobody_answers(
+    dispatch_db: AsyncEngine,
+) -> None:
+    once = Content(alert="Your code is 4711", prefer_loss=True)
+    kept = {GatewayKind.APNS: apns_key()}
+    async with working(dispatch_db, phones(1), lambda _: Unanswered("curl 56"), kept) as station:
+        message = await station.send(to_devices("phone"), content=once)
+        outcomes = await station.ended(message, 1)
+
+    assert outcomes == {1: (Outcome.FAILED, "Unanswered")}
+    assert len(station.wire.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def parse_content(field: str, content: pb.Content, known: Mapping[str, Channel])
         firefox=_parse_web(f"{field}.firefox", content.firefox),
         safari=_parse_safari(f"{field}.safari", content.safari),
         chrome_app=_parse_chrome_app(f"{field}.chrome_app", content.chrome_app),
+        prefer_loss=content.prefer_loss,
         channel=_expand_channel(f"{field}.android.channel_id", content.android.channel_id, known),
     )
     if not parsed.may_be_silent:

@@ -183,6 +183,8 @@ class Content:
     firefox: WebOptions = WebOptions()
     safari: SafariOptions = SafariOptions()
     chrome_app: ChromeAppOptions = ChromeAppOptions()
+    # Where nobody knows whether it arrived: rather lost than shown twice.
+    prefer_loss: bool = False
     # Android's, as it stood when the message was accepted.
     channel: Channel | None = None
     # The id of a message to take off Android phones, but for those on which it was opened.

@@ -167,6 +167,7 @@ class Content(_message.Message):
     FIREFOX_FIELD_NUMBER: _builtins.int
     SAFARI_FIELD_NUMBER: _builtins.int
     CHROME_APP_FIELD_NUMBER: _builtins.int
+    PREFER_LOSS_FIELD_NUMBER: _builtins.int
     alert: _builtins.str
     """The text. Required unless apple or android asks for silence; without it
     nothing is shown anywhere, and browsers, which must show something, are not
@@ -175,6 +176,12 @@ class Content(_message.Message):
     """
     url: _builtins.str
     """Optional. A link to deliver beside the text. At most 2048 characters."""
+    prefer_loss: _builtins.bool
+    """When a gateway does not answer after a notification was sent, it may have
+    arrived or not. By default it is sent again, and where the platform allows it
+    the repeat replaces the first. With this it ends as FAILED, with the reason
+    Unanswered: better lost than shown twice.
+    """
     @_builtins.property
     def apple(self) -> Global___AppleOptions:
         """Optional. For iOS."""
@@ -210,10 +217,11 @@ class Content(_message.Message):
         firefox: Global___WebOptions | None = ...,
         safari: Global___SafariOptions | None = ...,
         chrome_app: Global___ChromeAppOptions | None = ...,
+        prefer_loss: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["android", b"android", "apple", b"apple", "chrome", b"chrome", "chrome_app", b"chrome_app", "firefox", b"firefox", "safari", b"safari"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "android", b"android", "apple", b"apple", "chrome", b"chrome", "chrome_app", b"chrome_app", "firefox", b"firefox", "safari", b"safari", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "android", b"android", "apple", b"apple", "chrome", b"chrome", "chrome_app", b"chrome_app", "firefox", b"firefox", "prefer_loss", b"prefer_loss", "safari", b"safari", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

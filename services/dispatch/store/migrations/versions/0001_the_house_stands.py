@@ -74,7 +74,10 @@ STATEMENTS = (
     # due_time is when a lease runs out, a delay ends, or the time of what is parked is over.
     "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3, 4)",
     # What a circuit parks, and in which order it is made ready again.
-    "CREATE INDEX parcels_of_platform ON parcels (app_id, platform) WHERE state = 1",
+    """
+    CREATE INDEX parcels_of_platform ON parcels (app_id, platform, place, parcel_id)
+    WHERE state = 1
+    """,
     """
     CREATE INDEX parcels_parked ON parcels (app_id, platform, place, parcel_id) WHERE state = 4
     """,

@@ -1,0 +1,81 @@
+"""Do the statements about waiting parcels and reports use their indexes, however long the queue?"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.messages import Platform
+from services.dispatch.domain.parcels import Lane
+from services.dispatch.store import circuits, fuses, outbox, parcels
+from tests.dispatch.makers import APP
+from tests.registry.test_plans import overhearing
+
+ROWS = 30_000
+LEASE = timedelta(seconds=30)
+IOS = (APP, Platform.IOS)
+# A third is ready and of Android, a third is leased, and a third is parked for iOS.
+FILL = (
+    """
+    INSERT INTO parcels (app_id, message_id, lane, place, platform, after_uid, through_uid,
+                         first_time, state, due_time)
+    SELECT CAST(:app AS uuid), 'abcdefgh', 2, n, CASE WHEN n % 3 = 0 THEN 1 ELSE 2 END, n, n + 1,
+           now(), CASE n % 3 WHEN 0 THEN 4 WHEN 1 THEN 1 ELSE 2 END, now() + interval '1 hour'
+    FROM generate_series(1, :rows) AS n
+    """,
+    """
+    INSERT INTO address_reports (app_id, uid, platform, address_digest, found_time, finding, held,
+                                 due_time)
+    SELECT CAST(:app AS uuid), n, 1, sha256('x'), now(), 1, n % 100 > 0, now()
+    FROM generate_series(1, :rows) AS n
+    """,
+)
+Verb = Callable[[AsyncConnection], Awaitable[Any]]
+VERBS: dict[str, tuple[Verb, set[str]]] = {
+    "lease": (lambda tx: parcels.lease(tx, Lane.BULK, 8, LEASE), {"parcels_ready"}),
+    "wake": (lambda tx: parcels.wake(tx, 50), {"parcels_due"}),
+    "lease what is parked": (
+        lambda tx: parcels.lease_parked(tx, *IOS, LEASE),
+        {"parcels_parked"},
+    ),
+    "claim probes": (lambda tx: circuits.claim_probes(tx, LEASE), {"parcels_parked"}),
+    "park what is ready": (
+        lambda tx: circuits.park_ready(tx, timedelta(days=1), 50),
+        {"parcels_of_platform"},
+    ),
+    "take reports": (lambda tx: outbox.take(tx, 50), {"address_reports_due"}),
+    "count what is held": (lambda tx: fuses.count_held(tx, (APP, Platform.ANDROID)), set()),
+}
+
+
+async def test_no_statement_of_the_queue_reads_it_from_end_to_end(
+    dispatch_db: AsyncEngine,
+) -> None:
+    async with dispatch_db.begin() as tx:
+        for statement in FILL:
+            await tx.execute(sa.text(statement), {"app": APP, "rows": ROWS})
+        opening = Opening(Cause.OUTAGE, "curl 7")
+        await circuits.open_(tx, IOS, opening, 1, timedelta(seconds=-1))
+        await tx.execute(sa.text("ANALYZE"))
+    for name, (verb, indexes) in VERBS.items():
+        plan = await explain(dispatch_db, verb)
+
+        assert "Seq Scan on parcels" not in plan, (name, plan)
+        assert "Seq Scan on address_reports" not in plan, (name, plan)
+        assert all(index in plan for index in indexes), (name, plan)
+
+
+async def explain(db: AsyncEngine, verb: Verb) -> str:
+    """The plans of what the verb runs; its changes are undone."""
+    async with db.connect() as tx:
+        async with overhearing(db) as heard:
+            await verb(tx)
+        plans = []
+        for statement, parameters in heard:
+            lines = await tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(line for (line,) in lines))
+        await tx.rollback()
+    return "\n".join(plans)
