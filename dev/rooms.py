@@ -41,6 +41,7 @@ def describe(ports: Ports, databases: Databases, keys: Keys, state: Path) -> lis
         "REGISTRY_ADDRESS": registry,
         "TARGETING_ADDRESS": targeting,
         "LISTEN": dispatch,
+        "ENCRYPTION_KEYS": keys.encryption_key,
         **_gateways(ports, state),
     }
     return [

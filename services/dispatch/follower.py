@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.bell import Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.rooms import EndingsFeed
-from services.dispatch.store import channels, feeds
+from services.dispatch.store import channels, feeds, webhooks
 
 log = structlog.get_logger()
 
@@ -41,6 +41,7 @@ class Follower:
                 if await feeds.move(tx, FEED, position, news.next_position):
                     for app_id in news.app_ids:
                         await channels.delete_all(tx, app_id)
+                        await webhooks.delete_all(tx, app_id)
         for app_id in news.app_ids:
             log.info("application.ended", app_id=str(app_id))
         return True

@@ -4,16 +4,17 @@ Whoever reports is identified in groups too: registry is asked once for all of t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, RoomUnavailable
-from services.dispatch.domain.outcomes import Outcome, Receipt, Report
+from services.dispatch.domain.outcomes import Outcome, Receipt, Report, Result
 from services.dispatch.domain.rooms import Directory, Identity
-from services.dispatch.store import receipts
+from services.dispatch.store import news, receipts
+from services.dispatch.store.receipts import Noted
 from services.kit.batching import Coalescer
 
 Answer = Outcome | Exception
@@ -22,11 +23,17 @@ Key = tuple[UUID, str]
 
 class Receiving:
     def __init__(
-        self, db: AsyncEngine, directory: Directory, clock: Callable[[], datetime]
+        self,
+        db: AsyncEngine,
+        directory: Directory,
+        clock: Callable[[], datetime],
+        *,
+        ring_outbox: Callable[[], None],
     ) -> None:
         self._db = db
         self._directory = directory
         self._clock = clock
+        self._ring_outbox = ring_outbox
         self._group: Coalescer[Report, Outcome] = Coalescer(self.record_all)
 
     async def record(self, report: Report) -> Outcome:
@@ -42,7 +49,7 @@ class Receiving:
     async def record_all(self, reports: Sequence[Report]) -> list[Answer]:
         """As `record` for each; what `record` would raise stands in the place of its outcome."""
         devices = await self._identify(reports)
-        furthest: dict[tuple[UUID, str, int], Receipt] = {}
+        furthest: dict[receipts.Key, Receipt] = {}
         for report in reports:
             device = devices[report.app_id, report.device_id]
             if isinstance(device, Identity):
@@ -50,10 +57,13 @@ class Receiving:
                 known = furthest.get(receipt.key)
                 if known is None or known.outcome < receipt.outcome:
                     furthest[receipt.key] = receipt
-        noted: dict[tuple[UUID, str, int], Outcome] = {}
+        noted: dict[receipts.Key, Noted] = {}
         if furthest:
             async with self._db.begin() as tx:
                 noted = await receipts.record(tx, list(furthest.values()), self._clock())
+                told = await news.note(tx, _list_new(furthest, noted))
+            if told:
+                self._ring_outbox()
         return [_answer(report, devices, noted) for report in reports]
 
     async def _identify(self, reports: Sequence[Report]) -> dict[Key, Identity | Exception]:
@@ -84,10 +94,22 @@ class Receiving:
 def _answer(
     report: Report,
     devices: dict[Key, Identity | Exception],
-    noted: dict[tuple[UUID, str, int], Outcome],
+    noted: Mapping[receipts.Key, Noted],
 ) -> Answer:
     device = devices[report.app_id, report.device_id]
     if isinstance(device, Exception):
         return device
-    outcome = noted.get((report.app_id, report.message_id, device.uid))
-    return outcome or MessageNotFound(report.message_id)
+    stands = noted.get((report.app_id, report.message_id, device.uid))
+    return stands.outcome if stands else MessageNotFound(report.message_id)
+
+
+def _list_new(
+    reported: Mapping[receipts.Key, Receipt], noted: Mapping[receipts.Key, Noted]
+) -> list[tuple[UUID, str, list[Result]]]:
+    """What was not known before, message by message: a repeated report is no news."""
+    new: dict[tuple[UUID, str], list[Result]] = {}
+    for key, receipt in reported.items():
+        if key in noted and noted[key].is_new:
+            result = Result(receipt.uid, receipt.platform, receipt.outcome)
+            new.setdefault((receipt.app_id, receipt.message_id), []).append(result)
+    return [(app_id, message_id, results) for (app_id, message_id), results in new.items()]

@@ -16,7 +16,7 @@ from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Result
 from services.dispatch.domain.parcels import LaterParcel, Parcel
 from services.dispatch.domain.segments import pack
-from services.dispatch.store import circuits, ledger, outbox, parcels
+from services.dispatch.store import circuits, ledger, news, outbox, parcels
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
@@ -158,16 +158,19 @@ class Recorder:
         try:
             with suppress_instrumentation():
                 async with self._db.begin() as tx:
-                    await _write(tx, pages, self._report_delay)
+                    told = await _write(tx, pages, self._report_delay)
         except Exception as error:
             if not is_outage(error):
                 raise
             log.warning("checkpoint.store_away", error=type(error).__name__)
             return False
+        if told:
+            self._ring_outbox()
         return True
 
 
-async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> None:
+async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> bool:
+    """Whether somebody listens to what is written here."""
     held = await parcels.lock_held(tx, [page.parcel for page in pages])
     ours = [page for page in pages if page.parcel.key in held]
     if len(ours) < len(pages):
@@ -176,6 +179,9 @@ async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: time
     segments = [(page.parcel, part) for page in ours for part in pack(page.results)]
     if segments:
         await ledger.append(tx, segments)
+    told = await news.note(
+        tx, [(p.parcel.app_id, p.parcel.message_id, p.results) for p in ours if p.results]
+    )
     reports = [report for page in ours for report in page.reports]
     if reports:
         await outbox.add(tx, reports, report_delay)
@@ -183,6 +189,7 @@ async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: time
     done = [page.parcel for page in ours if page.ends]
     if done:
         await parcels.delete(tx, done)
+    return told
 
 
 async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page]) -> None:

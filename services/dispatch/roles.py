@@ -12,17 +12,22 @@ from carillon.dispatch.v1 import (
     circuit_service_pb2_grpc,
     credential_service_pb2_grpc,
     message_service_pb2_grpc,
+    webhook_service_pb2_grpc,
 )
 from services.dispatch import store
 from services.dispatch.acceptance import Acceptance
+from services.dispatch.announcer import Announcer
 from services.dispatch.api.channel_service import ChannelServicer
 from services.dispatch.api.circuit_service import CircuitServicer
 from services.dispatch.api.credential_service import CredentialServicer
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
+from services.dispatch.api.webhook_service import WebhookServicer
+from services.dispatch.caller import Caller, Limits
 from services.dispatch.delivery import Desk
 from services.dispatch.dismisser import Dismisser
 from services.dispatch.domain.parcels import Lane
+from services.dispatch.fanout import FanOut
 from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.gateways.pool import GatewayPool
@@ -44,7 +49,7 @@ from services.kit.server import new_server, serve
 
 SERVICES = [
     f"carillon.dispatch.v1.{name}Service"
-    for name in ("Message", "Channel", "Credential", "Circuit")
+    for name in ("Message", "Channel", "Credential", "Circuit", "Webhook")
 ]
 
 
@@ -85,6 +90,7 @@ class Premises:
 
 async def open_api(premises: Premises) -> int:
     """Serve what dispatch answers; return the port."""
+    settings, ring_outbox = premises.settings, premises.ringer(store.OUTBOX)
     acceptance = Acceptance(
         premises.db,
         now,
@@ -95,9 +101,9 @@ async def open_api(premises: Premises) -> int:
     servicer = MessageServicer(
         premises.db,
         acceptance,
-        Receiving(premises.db, neighbours, now),
+        Receiving(premises.db, neighbours, now, ring_outbox=ring_outbox),
         neighbours,
-        SizeLimits(premises.settings.apple_payload_bytes),
+        SizeLimits(settings.apple_payload_bytes),
         now,
     )
     server = new_server("dispatch")
@@ -108,11 +114,22 @@ async def open_api(premises: Premises) -> int:
     circuit_service_pb2_grpc.add_CircuitServiceServicer_to_server(
         CircuitServicer(premises.db), server
     )
-    wire, urls = premises.open_wire(), premises.settings.gateway_urls
+    wire, urls = premises.open_wire(), settings.gateway_urls
     credential_service_pb2_grpc.add_CredentialServiceServicer_to_server(
         CredentialServicer(lambda credential: try_credential(credential, urls, wire, now)), server
     )
-    return await serve(premises.house, server, premises.settings.listen, SERVICES)
+    webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(
+        WebhookServicer(
+            premises.db,
+            settings.make_vault(),
+            EgressGuard.allowing(settings.egress_allow),
+            now,
+            patience=timedelta(seconds=settings.webhook_patience_seconds),
+            ring_outbox=ring_outbox,
+        ),
+        server,
+    )
+    return await serve(premises.house, server, settings.listen, SERVICES)
 
 
 async def open_planner(premises: Premises) -> None:
@@ -158,11 +175,36 @@ async def open_sender(premises: Premises) -> None:
 
 
 async def open_reporter(premises: Premises) -> None:
-    reporter = Reporter(premises.db, premises.registry)
-    premises.listen(store.OUTBOX, reporter.bell.ring)
-    premises.house.keep_running("reporter", reporter.run())
-    dismisser = Dismisser(
-        premises.db, premises.registry, now, ring_parcels=premises.ringer(store.PARCELS)
+    house, db = premises.house, premises.db
+    reporter = Reporter(db, premises.registry)
+    caller = _make_caller(premises)
+    announcer = Announcer(
+        db, premises.registry, _make_fan_out(premises.settings), ring_caller=caller.bell.ring
     )
-    premises.house.keep_running("dismisser", dismisser.run())
-    premises.house.keep_running("follower", Follower(premises.db, premises.registry).run())
+
+    def ring() -> None:
+        for bell in (reporter.bell, announcer.bell, caller.bell):
+            bell.ring()
+
+    premises.listen(store.OUTBOX, ring)
+    house.keep_running("reporter", reporter.run())
+    dismisser = Dismisser(db, premises.registry, now, ring_parcels=premises.ringer(store.PARCELS))
+    house.keep_running("dismisser", dismisser.run())
+    house.keep_running("follower", Follower(db, premises.registry).run())
+    house.keep_running("announcer", announcer.run())
+    house.keep_running("caller", caller.run())
+
+
+def _make_caller(premises: Premises) -> Caller:
+    settings = premises.settings
+    limits = Limits(
+        settings.webhook_slots,
+        min(settings.webhook_timeout, settings.lease_seconds / 3),
+        timedelta(seconds=settings.lease_seconds),
+    )
+    return Caller(premises.db, settings.make_vault(), premises.open_wire(), now, limits)
+
+
+def _make_fan_out(settings: Settings) -> FanOut:
+    patience = timedelta(seconds=settings.webhook_patience_seconds)
+    return FanOut(settings.make_vault(), now, patience)

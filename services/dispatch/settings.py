@@ -1,9 +1,12 @@
 """Everything dispatch may be told from outside."""
 
-from dataclasses import dataclass
+import base64
+import binascii
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from services.dispatch.domain.vault import KEY_BYTES, Vault
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
 from services.dispatch.switchboard import Limits
 from services.dispatch.wire.egress import EgressGuard
@@ -19,6 +22,8 @@ class Settings:
     database_url: str
     registry_address: str
     targeting_address: str
+    # id:key pairs, 32 bytes each in base64: the first one seals what webhooks keep secret.
+    encryption_keys: tuple[str, ...] = field(repr=False)
     listen: str = "127.0.0.1:50053"
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""
@@ -45,6 +50,12 @@ class Settings:
     fcm_per_minute: int = 600_000
     # Seconds that reports of dead and suspect addresses wait, in which the fuse may blow over them.
     report_delay_seconds: float = 2.0
+    # Seconds for which an event is tried again until it becomes a dead letter.
+    webhook_patience_seconds: float = 86_400.0
+    # Seconds that a webhook has for its answer.
+    webhook_timeout: float = 10.0
+    # Webhooks that one reporter works for at once.
+    webhook_slots: int = 32
     gateway_apns_url: str = VENDORS.apns
     gateway_apns_sandbox_url: str = VENDORS.apns_sandbox
     gateway_fcm_url: str = VENDORS.fcm
@@ -72,6 +83,21 @@ class Settings:
                     f" names, not {url!r}."
                 )
 
+    def make_vault(self) -> Vault:
+        keys = {}
+        for entry in self.encryption_keys:
+            key_id, _, text = entry.partition(":")
+            key = _decode(text)
+            if not key_id or len(key) != KEY_BYTES or key_id in keys:
+                raise SettingInvalid(
+                    f"ENCRYPTION_KEYS must be id:key pairs with commas between them, each id once,"
+                    f" each key {KEY_BYTES} bytes in base64."
+                )
+            keys[key_id] = key
+        if not keys:
+            raise SettingInvalid("ENCRYPTION_KEYS must hold at least one key.")
+        return Vault(keys)
+
     @property
     def limits(self) -> Limits:
         return Limits(
@@ -89,3 +115,10 @@ class Settings:
             self.gateway_fcm_url.rstrip("/"),
             self.web_push_contact,
         )
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise SettingInvalid("ENCRYPTION_KEYS is not base64.") from None

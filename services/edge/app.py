@@ -39,6 +39,7 @@ from services.edge.routes.settings import Settings as GatewaySettings
 from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.routes.web_sites import WebSites
+from services.edge.routes.webhooks import Webhooks
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
 
@@ -96,6 +97,7 @@ def _list_routes(
         *Circuits(rooms).routes(door),
         *Tags(rooms, links).routes(door),
         *Subscriptions(rooms, links, strict=settings.strict_subscriptions).routes(door),
+        *Webhooks(rooms, links).routes(door),
         *Channels(rooms, links).routes(door),
         *ChannelGroups(rooms, links).routes(door),
         *Messages(rooms, links).routes(door),

@@ -201,6 +201,21 @@ def _channel_exists(fault: RemoteFault) -> Problem:
     return _exists("Channel", "channelId", fault.facts.get("channel_id", ""))
 
 
+def _webhook_missing(fault: RemoteFault) -> Problem:
+    return missing("Webhook", "name", fault.facts.get("name", ""))
+
+
+def _webhook_exists(fault: RemoteFault) -> Problem:
+    # OpenWhisk's package looks for these very words.
+    name = fault.facts.get("name", "")
+    return Problem(
+        409,
+        RESOURCE_EXISTS,
+        f"Nothing was created: the resource 'Webhook' already exists on the server with the name"
+        f" '{name}'.",
+    )
+
+
 def _channel_group_missing(fault: RemoteFault) -> Problem:
     return missing("ChannelGroup", "groupId", fault.facts.get("group_id", ""))
 
@@ -284,6 +299,8 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (DISPATCH, "CHANNEL_EXISTS"): _channel_exists,
     (DISPATCH, "CHANNEL_GROUP_NOT_FOUND"): _channel_group_missing,
     (DISPATCH, "CHANNEL_GROUP_EXISTS"): _channel_group_exists,
+    (DISPATCH, "WEBHOOK_NOT_FOUND"): _webhook_missing,
+    (DISPATCH, "WEBHOOK_EXISTS"): _webhook_exists,
 }
 
 # CANCELLED is what a channel says that is being closed, RESOURCE_EXHAUSTED a room out of breath.

@@ -110,7 +110,7 @@ async def desk(dispatch_db: AsyncEngine) -> Desk:
     def ignore() -> None: ...
 
     acceptance = Acceptance(dispatch_db, now, ring_plans=ignore, ring_parcels=ignore)
-    receiving = Receiving(dispatch_db, NOBODY, now)
+    receiving = Receiving(dispatch_db, NOBODY, now, ring_outbox=ignore)
     return Desk(
         dispatch_db,
         ChannelServicer(dispatch_db, now),

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "DATABASE_URL": "postgresql:///dispatch",
     "REGISTRY_ADDRESS": "127.0.0.1:50051",
     "TARGETING_ADDRESS": "127.0.0.1:50052",
+    "ENCRYPTION_KEYS": "k1:" + "A" * 43 + "=",
 }
 
 
@@ -48,7 +49,7 @@ def test_other_texts_are_no_ids(text: str) -> None:
     assert not is_message_id(text)
 
 
-def test_three_settings_are_enough() -> None:
+def test_four_settings_are_enough() -> None:
     settings = read(Settings, ENVIRONMENT)
 
     assert settings.apple_payload_bytes == 2048

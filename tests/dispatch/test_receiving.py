@@ -67,7 +67,7 @@ async def desk(dispatch_db: AsyncEngine) -> Desk:
     async with dispatch_db.begin() as tx:
         await days.open_days(tx, NOON.date(), 1)
         await messages.accept(tx, [message])
-    receiving = Receiving(dispatch_db, book, lambda: NOON)  # type: ignore[arg-type]  # all that is asked
+    receiving = Receiving(dispatch_db, book, lambda: NOON, ring_outbox=lambda: None)  # type: ignore[arg-type]  # all that is asked
     return Desk(dispatch_db, book, receiving, message)
 
 

@@ -21,6 +21,7 @@ from tests.edge.rooms.channels import Channels
 from tests.edge.rooms.dispatch import Dispatch
 from tests.edge.rooms.registry import Registry
 from tests.edge.rooms.targeting import Targeting
+from tests.edge.rooms.webhooks import Webhooks
 
 OPERATOR_KEY = "operator-key-for-tests-0123456789abcdef"
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_KEY}"}
@@ -49,6 +50,7 @@ class World:
     targeting: Targeting
     dispatch: Dispatch
     channels: Channels
+    webhooks: Webhooks
     clock: Clock
     app: Starlette
     settings: Settings
@@ -100,7 +102,9 @@ async def edge_settings() -> Settings:
     )
 
 
-async def start(house: House, name: str, *parts: Registry | Targeting | Dispatch | Channels) -> str:
+async def start(
+    house: House, name: str, *parts: Registry | Targeting | Dispatch | Channels | Webhooks
+) -> str:
     """Serve a room in this process; return its address."""
     server = new_server(name)
     for part in parts:
@@ -113,12 +117,12 @@ async def start(house: House, name: str, *parts: Registry | Targeting | Dispatch
 async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
     registry = Registry()
     targeting = Targeting(registry)
-    dispatch, channels = Dispatch(registry), Channels()
+    dispatch, channels, webhooks = Dispatch(registry), Channels(), Webhooks()
     settings = replace(
         edge_settings,
         registry_address=await start(house, "registry", registry),
         targeting_address=await start(house, "targeting", targeting),
-        dispatch_address=await start(house, "dispatch", dispatch, channels),
+        dispatch_address=await start(house, "dispatch", dispatch, channels, webhooks),
     )
     clock = Clock()
     rooms = open_rooms(house, settings)
@@ -136,6 +140,7 @@ async def world(house: House, edge_settings: Settings) -> AsyncIterator[World]:
             targeting,
             dispatch,
             channels,
+            webhooks,
             clock,
             app,
             settings,

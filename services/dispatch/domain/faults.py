@@ -98,3 +98,19 @@ class ChannelGroupExists(Fault):
 
     def __init__(self, group_id: str) -> None:
         super().__init__(f"a channel group has the id {group_id!r} already", group_id=group_id)
+
+
+class WebhookNotFound(Fault):
+    code = Code.NOT_FOUND
+    reason = "WEBHOOK_NOT_FOUND"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no webhook has the name {name!r}", name=name)
+
+
+class WebhookExists(Fault):
+    code = Code.ALREADY_EXISTS
+    reason = "WEBHOOK_EXISTS"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a webhook has the name {name!r} already", name=name)

@@ -1,6 +1,7 @@
 """Receipts: the furthest each device says it came with a message."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,12 +14,21 @@ from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.store.tables import dismissals, is_any, messages, receipts
 
 DAY_OF_MESSAGE = sa.cast(sa.func.timezone("UTC", messages.c.create_time), sa.Date)
+Key = tuple[UUID, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """How far a device has come with a message, and whether it came there just now."""
+
+    outcome: Outcome
+    is_new: bool
 
 
 async def record(
     tx: AsyncConnection, reported: Sequence[Receipt], now: datetime
-) -> dict[tuple[UUID, str, int], Outcome]:
-    """Note receipts, never backwards; the furthest of each, without those of unknown messages.
+) -> dict[Key, Noted]:
+    """Note receipts, never backwards; where each stands now, without those of unknown messages.
 
     `reported` names each (message, uid) once: a statement cannot touch a row twice.
     """
@@ -64,9 +74,18 @@ async def record(
                     else_=receipts.c.update_time,
                 ),
             },
-        ).returning(receipts.c.app_id, receipts.c.message_id, receipts.c.uid, receipts.c.outcome)
+        ).returning(
+            receipts.c.app_id,
+            receipts.c.message_id,
+            receipts.c.uid,
+            receipts.c.outcome,
+            receipts.c.update_time,
+        )
     )
-    return {(row.app_id, row.message_id, row.uid): Outcome(row.outcome) for row in noted}
+    return {
+        (row.app_id, row.message_id, row.uid): Noted(Outcome(row.outcome), row.update_time == now)
+        for row in noted
+    }
 
 
 def _note_openings(report: sa.TableValuedAlias) -> sa.CTE:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/dispatch/v1/error_reason.proto\x12\x14\x63\x61rillon.dispatch.v1*\x9e\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_FIELD_INVALID\x10\x01\x12\"\n\x1e\x45RROR_REASON_MESSAGE_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_TARGET_UNKNOWN\x10\x04\x12!\n\x1d\x45RROR_REASON_DEVICE_NOT_FOUND\x10\x05\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x06\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x07\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x08\x12!\n\x1d\x45RROR_REASON_ROOM_UNAVAILABLE\x10\t\x12\x1f\n\x1b\x45RROR_REASON_FUSE_NOT_BLOWN\x10\x1e\x12\"\n\x1e\x45RROR_REASON_CHANNEL_NOT_FOUND\x10\x14\x12\x1f\n\x1b\x45RROR_REASON_CHANNEL_EXISTS\x10\x15\x12(\n$ERROR_REASON_CHANNEL_GROUP_NOT_FOUND\x10\x16\x12%\n!ERROR_REASON_CHANNEL_GROUP_EXISTS\x10\x17\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'carillon/dispatch/v1/error_reason.proto\x12\x14\x63\x61rillon.dispatch.v1*\xe3\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_FIELD_INVALID\x10\x01\x12\"\n\x1e\x45RROR_REASON_MESSAGE_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_TARGET_UNKNOWN\x10\x04\x12!\n\x1d\x45RROR_REASON_DEVICE_NOT_FOUND\x10\x05\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x06\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x07\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x08\x12!\n\x1d\x45RROR_REASON_ROOM_UNAVAILABLE\x10\t\x12\x1f\n\x1b\x45RROR_REASON_FUSE_NOT_BLOWN\x10\x1e\x12\"\n\x1e\x45RROR_REASON_CHANNEL_NOT_FOUND\x10\x14\x12\x1f\n\x1b\x45RROR_REASON_CHANNEL_EXISTS\x10\x15\x12(\n$ERROR_REASON_CHANNEL_GROUP_NOT_FOUND\x10\x16\x12%\n!ERROR_REASON_CHANNEL_GROUP_EXISTS\x10\x17\x12\"\n\x1e\x45RROR_REASON_WEBHOOK_NOT_FOUND\x10\x18\x12\x1f\n\x1b\x45RROR_REASON_WEBHOOK_EXISTS\x10\x19\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.dispatch.v1.error_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=66
-  _globals['_ERRORREASON']._serialized_end=608
+  _globals['_ERRORREASON']._serialized_end=677
 # @@protoc_insertion_point(module_scope)

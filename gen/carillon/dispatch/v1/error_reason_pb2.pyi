@@ -55,6 +55,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The application has no such channel group. Metadata: group_id."""
     ERROR_REASON_CHANNEL_GROUP_EXISTS: _ErrorReason.ValueType  # 23
     """The application has one of this id already. Metadata: group_id."""
+    ERROR_REASON_WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 24
+    """The application has no such webhook. Metadata: name."""
+    ERROR_REASON_WEBHOOK_EXISTS: _ErrorReason.ValueType  # 25
+    """The application has one of this name already. Metadata: name."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why dispatch refused. Sent as google.rpc.ErrorInfo with the domain
@@ -94,4 +98,8 @@ ERROR_REASON_CHANNEL_GROUP_NOT_FOUND: ErrorReason.ValueType  # 22
 """The application has no such channel group. Metadata: group_id."""
 ERROR_REASON_CHANNEL_GROUP_EXISTS: ErrorReason.ValueType  # 23
 """The application has one of this id already. Metadata: group_id."""
+ERROR_REASON_WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 24
+"""The application has no such webhook. Metadata: name."""
+ERROR_REASON_WEBHOOK_EXISTS: ErrorReason.ValueType  # 25
+"""The application has one of this name already. Metadata: name."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -282,6 +282,64 @@ STATEMENTS = (
         position text NOT NULL
     )
     """,
+    # wake_time is when there is something to do for a webhook: an event is due, a pause is over, or
+    # whoever worked for it has vanished; null when nothing waits.
+    """
+    CREATE TABLE webhooks (
+        webhook_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 254),
+        url text NOT NULL,
+        kinds smallint NOT NULL CHECK (kinds > 0),
+        annotation text NOT NULL,
+        key_id text NOT NULL,
+        sealed_keyring bytea NOT NULL,
+        create_time timestamptz NOT NULL,
+        update_time timestamptz NOT NULL,
+        wake_time timestamptz,
+        epoch integer NOT NULL DEFAULT 0,
+        failures integer NOT NULL DEFAULT 0,
+        UNIQUE (app_id, name)
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX webhooks_wake ON webhooks (wake_time) WHERE wake_time IS NOT NULL",
+    # The outbox of webhooks. A body may hold addresses, which are sealed wherever they rest.
+    """
+    CREATE TABLE webhook_events (
+        number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        event_id uuid NOT NULL,
+        webhook_id bigint NOT NULL REFERENCES webhooks ON DELETE CASCADE,
+        key_id text NOT NULL,
+        sealed_body bytea NOT NULL,
+        trace_parent text NOT NULL,
+        state smallint NOT NULL DEFAULT 1 CHECK (state IN (1, 2)),
+        attempts integer NOT NULL DEFAULT 0,
+        reason text NOT NULL DEFAULT '',
+        create_time timestamptz NOT NULL,
+        due_time timestamptz NOT NULL DEFAULT now(),
+        end_time timestamptz NOT NULL
+    ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02)
+    """,
+    # end_time is when trying ends, and of a dead letter when it is forgotten.
+    """
+    CREATE INDEX webhook_events_due ON webhook_events (webhook_id, due_time, number)
+        WHERE state = 1
+    """,
+    "CREATE INDEX webhook_events_dead ON webhook_events (webhook_id, number) WHERE state = 2",
+    "CREATE INDEX webhook_events_end ON webhook_events (end_time) WHERE state = 2",
+    # What came of messages whose application listens: told to its webhooks, then deleted.
+    """
+    CREATE TABLE news (
+        news_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        app_id uuid NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        outcome smallint NOT NULL CHECK (outcome BETWEEN 2 AND 7),
+        reason text NOT NULL,
+        uids bytea NOT NULL,
+        create_time timestamptz NOT NULL DEFAULT now()
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+    """,
 )
 
 

@@ -1,0 +1,206 @@
+"""WebhookService: whom applications want told what happens, and what could not be told."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import grpc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from carillon.dispatch.v1 import webhook_pb2, webhook_service_pb2_grpc
+from carillon.dispatch.v1 import webhook_service_pb2 as pb
+from services.dispatch.api import webhook_wire, wire
+from services.dispatch.api.webhook_wire import Asked
+from services.dispatch.domain.faults import WebhookExists, WebhookNotFound
+from services.dispatch.domain.vault import Vault
+from services.dispatch.domain.webhooks import Keyring, SigningSecret, Webhook, new_secret
+from services.dispatch.store import events, webhooks
+from services.dispatch.wire.egress import EgressGuard
+from services.dispatch.wire.lookup import leads_out
+from services.kit import paging
+from services.kit.faults import FieldInvalid
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MAX_WEBHOOKS = 20
+
+
+class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
+    def __init__(
+        self,
+        db: AsyncEngine,
+        vault: Vault,
+        guard: EgressGuard,
+        clock: Callable[[], datetime],
+        *,
+        patience: timedelta,
+        ring_outbox: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._guard = guard
+        self._clock = clock
+        self._patience = patience
+        self._ring_outbox = ring_outbox
+
+    async def CreateWebhook(
+        self, request: pb.CreateWebhookRequest, _context: Context
+    ) -> pb.CreateWebhookResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        asked = await self._check(request.webhook)
+        now, secret = self._clock(), new_secret()
+        webhook = Webhook(
+            app_id=app_id,
+            name=asked.name,
+            url=asked.url,
+            kinds=asked.kinds,
+            annotation=asked.annotation,
+            keyring=Keyring(asked.user_info, (SigningSecret(secret),)),
+            create_time=now,
+            update_time=now,
+        )
+        async with self._db.begin() as tx:
+            if not await webhooks.create(tx, self._vault, webhook):
+                raise WebhookExists(webhook.name)
+            if await webhooks.count(tx, app_id) > MAX_WEBHOOKS:
+                raise FieldInvalid(
+                    "webhook.name", f"is one too many: an application has at most {MAX_WEBHOOKS}"
+                )
+        return pb.CreateWebhookResponse(webhook=webhook_wire.write_webhook(webhook), secret=secret)
+
+    async def GetWebhook(
+        self, request: pb.GetWebhookRequest, _context: Context
+    ) -> pb.GetWebhookResponse:
+        async with self._db.connect() as connection:
+            found = await self._find(connection, request.app_id, request.name)
+        return pb.GetWebhookResponse(webhook=webhook_wire.write_webhook(found))
+
+    async def ListWebhooks(
+        self, request: pb.ListWebhooksRequest, _context: Context
+    ) -> pb.ListWebhooksResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        query = ("webhooks", app_id)
+        position = paging.read_token(request.page_token, query, tuple[str])
+        size = paging.read_size(request.page_size)
+        async with self._db.connect() as connection:
+            found = await webhooks.page(
+                connection,
+                self._vault,
+                app_id,
+                after=position[0] if position else "",
+                skip=paging.read_skip(request.skip),
+                limit=size + 1,
+            )
+            total = await webhooks.count(connection, app_id)
+        page, more = found[:size], len(found) > size
+        return pb.ListWebhooksResponse(
+            webhooks=map(webhook_wire.write_webhook, page),
+            next_page_token=paging.write_token(query, [page[-1].name]) if more else "",
+            total_size=total,
+        )
+
+    async def UpdateWebhook(
+        self, request: pb.UpdateWebhookRequest, _context: Context
+    ) -> pb.UpdateWebhookResponse:
+        asked = await self._check(request.webhook)
+        async with self._db.begin() as tx:
+            known = await self._find(tx, request.app_id, asked.name, lock=True)
+            keyring = known.keyring
+            # What was read and is written back unchanged keeps the password it does not show.
+            if asked.given_url != known.shown_url:
+                keyring = replace(keyring, user_info=asked.user_info)
+            webhook = replace(
+                known,
+                url=asked.url,
+                kinds=asked.kinds,
+                annotation=asked.annotation,
+                keyring=keyring,
+                update_time=self._clock(),
+            )
+            await webhooks.update(tx, self._vault, webhook)
+        self._ring_outbox()
+        return pb.UpdateWebhookResponse(webhook=webhook_wire.write_webhook(webhook))
+
+    async def DeleteWebhook(
+        self, request: pb.DeleteWebhookRequest, _context: Context
+    ) -> pb.DeleteWebhookResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        name = wire.parse_name("name", request.name)
+        async with self._db.begin() as tx:
+            if not await webhooks.delete(tx, app_id, name):
+                raise WebhookNotFound(name)
+        return pb.DeleteWebhookResponse()
+
+    async def RotateWebhookSecret(
+        self, request: pb.RotateWebhookSecretRequest, _context: Context
+    ) -> pb.RotateWebhookSecretResponse:
+        secret = new_secret()
+        async with self._db.begin() as tx:
+            known = await self._find(tx, request.app_id, request.name, lock=True)
+            keyring = known.keyring.rotated(secret, self._clock())
+            await webhooks.update(tx, self._vault, replace(known, keyring=keyring))
+        return pb.RotateWebhookSecretResponse(secret=secret)
+
+    async def ListDeadLetters(
+        self, request: pb.ListDeadLettersRequest, _context: Context
+    ) -> pb.ListDeadLettersResponse:
+        app_id = wire.parse_app_id(request.app_id)
+        query = ("dead_letters", app_id, request.name)
+        position = paging.read_token(request.page_token, query, tuple[int])
+        size = paging.read_size(request.page_size)
+        async with self._db.connect() as connection:
+            found = await events.dead(
+                connection,
+                self._vault,
+                app_id,
+                await self._number(connection, request.app_id, request.name),
+                after=position[0] if position else 0,
+                skip=paging.read_skip(request.skip),
+                limit=size + 1,
+            )
+        page, more = found[:size], len(found) > size
+        return pb.ListDeadLettersResponse(
+            dead_letters=map(webhook_wire.write_dead_letter, page),
+            next_page_token=paging.write_token(query, [page[-1].number]) if more else "",
+        )
+
+    async def ReplayDeadLetters(
+        self, request: pb.ReplayDeadLettersRequest, _context: Context
+    ) -> pb.ReplayDeadLettersResponse:
+        event_ids = webhook_wire.parse_event_ids(list(request.event_ids))
+        async with self._db.begin() as tx:
+            number = await self._number(tx, request.app_id, request.name, lock=True)
+            end_time = self._clock() + self._patience
+            replayed = await events.revive(tx, number, event_ids, end_time)
+            if replayed:
+                await webhooks.wake(tx, [number])
+        self._ring_outbox()
+        return pb.ReplayDeadLettersResponse(replayed_count=replayed)
+
+    async def _check(self, webhook: webhook_pb2.Webhook) -> Asked:
+        asked = webhook_wire.parse_webhook(webhook)
+        if not await leads_out(self._guard, asked.url):
+            raise FieldInvalid(
+                "webhook.url", "must be https and lead to an address of the public internet"
+            )
+        return asked
+
+    async def _find(
+        self, tx: AsyncConnection, app_id: str, name: str, *, lock: bool = False
+    ) -> Webhook:
+        name = wire.parse_name("name", name)
+        found = await webhooks.find(tx, self._vault, wire.parse_app_id(app_id), name, lock=lock)
+        if found is None:
+            raise WebhookNotFound(name)
+        return found
+
+    async def _number(
+        self, tx: AsyncConnection, app_id: str, name: str, *, lock: bool = False
+    ) -> int:
+        """The webhook's number; `lock` so that no worker falls asleep meanwhile."""
+        name = wire.parse_name("name", name)
+        number = await webhooks.number_of(tx, wire.parse_app_id(app_id), name, lock=lock)
+        if number is None:
+            raise WebhookNotFound(name)
+        return number

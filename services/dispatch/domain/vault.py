@@ -1,0 +1,54 @@
+"""Encrypts what must be read back: the secrets of webhooks, and events that wait for them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class VaultKeyMissing(Exception):
+    """Something was sealed under a key that the room was not given: an operator's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A ciphertext with its nonce in front, and which key opens it."""
+
+    key_id: str
+    box: bytes
+
+
+class Vault:
+    """AES-256-GCM under the first key; every key opens what it has sealed, so keys can rotate.
+
+    What is sealed is bound to its application and its kind: moved to another row it does not open.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            raise ValueError("a vault needs a key")
+        self._first = next(iter(keys))
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+
+    def seal(self, plain: bytes, app_id: UUID, kind: str) -> Sealed:
+        nonce = os.urandom(NONCE_BYTES)
+        box = self._ciphers[self._first].encrypt(nonce, plain, app_id.bytes + kind.encode())
+        return Sealed(self._first, nonce + box)
+
+    def unseal(self, sealed: Sealed, app_id: UUID, kind: str) -> bytes:
+        """The plain text again.
+
+        Raises:
+            VaultKeyMissing: if its key is not among ours.
+            cryptography.exceptions.InvalidTag: if it was altered or belongs elsewhere.
+        """
+        cipher = self._ciphers.get(sealed.key_id)
+        if cipher is None:
+            raise VaultKeyMissing(f"the encryption key {sealed.key_id!r} is not configured")
+        nonce, box = sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:]
+        return cipher.decrypt(nonce, box, app_id.bytes + kind.encode())
