@@ -32,10 +32,12 @@ class FanOut:
         """Post each event to every webhook that wants it; return how many were posted."""
         listeners = await webhooks.lock(tx, {event.app_id for event in happened})
         drafts = [
-            events.Draft(webhook_id, app_id, write_body(event), event.time, event.trace_parent)
+            events.Draft(
+                ear.webhook_id, ear.app_id, write_body(event), event.time, event.trace_parent
+            )
             for event in happened
-            for webhook_id, app_id, kinds in listeners
-            if app_id == event.app_id and event.kind & kinds
+            for ear in listeners
+            if ear.wants(event)
         ]
         if drafts:
             await events.add(tx, self._vault, drafts, self._clock() + self._patience)

@@ -20,6 +20,7 @@ from services.dispatch.announcer import Announcer
 from services.dispatch.api.channel_service import ChannelServicer
 from services.dispatch.api.circuit_service import CircuitServicer
 from services.dispatch.api.credential_service import CredentialServicer
+from services.dispatch.api.feeds import DeviceFeed
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.api.webhook_service import WebhookServicer
@@ -32,6 +33,7 @@ from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.gateways.pool import GatewayPool
 from services.dispatch.gateways.trials import try_credential
+from services.dispatch.gatherer import Gatherer
 from services.dispatch.planner import Planner
 from services.dispatch.receiving import Receiving
 from services.dispatch.recorder import Recorder
@@ -69,6 +71,7 @@ class Premises:
         targeting = open_channel(house, settings.targeting_address)
         self.registry = RegistryRoom(registry, settings.room_timeout)
         self.targeting = TargetingRoom(targeting, settings.room_timeout)
+        self.sources = [DeviceFeed(registry, settings.room_timeout)]
 
     def open_wire(self) -> Wire:
         """One for each role that asks gateways; closed with the house."""
@@ -124,6 +127,7 @@ async def open_api(premises: Premises) -> int:
             settings.make_vault(),
             EgressGuard.allowing(settings.egress_allow),
             now,
+            sources=premises.sources,
             patience=timedelta(seconds=settings.webhook_patience_seconds),
             ring_outbox=ring_outbox,
         ),
@@ -178,9 +182,9 @@ async def open_reporter(premises: Premises) -> None:
     house, db = premises.house, premises.db
     reporter = Reporter(db, premises.registry)
     caller = _make_caller(premises)
-    announcer = Announcer(
-        db, premises.registry, _make_fan_out(premises.settings), ring_caller=caller.bell.ring
-    )
+    fan_out, ring_caller = _make_fan_out(premises.settings), caller.bell.ring
+    announcer = Announcer(db, premises.registry, fan_out, ring_caller=ring_caller)
+    gatherer = Gatherer(db, premises.sources, fan_out, now, ring_caller=ring_caller)
 
     def ring() -> None:
         for bell in (reporter.bell, announcer.bell, caller.bell):
@@ -193,6 +197,8 @@ async def open_reporter(premises: Premises) -> None:
     house.keep_running("follower", Follower(db, premises.registry).run())
     house.keep_running("announcer", announcer.run())
     house.keep_running("caller", caller.run())
+    house.keep_running("gatherer", gatherer.run())
+    house.keep_running("tender", gatherer.tend())
 
 
 def _make_caller(premises: Premises) -> Caller:

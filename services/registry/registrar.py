@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.kit.batching import Coalescer
 from services.registry.domain.device import Device, Key, Registration
 from services.registry.domain.faults import ApplicationNotFound
-from services.registry.store import applications, registrations, twins
+from services.registry.store import applications, device_events, registrations, twins
 
 MAX_BATCH = 500
 
@@ -42,7 +42,12 @@ class Registrar:
             held = await applications.hold(tx, list({r.app_id for r in asked}))
             known = {app_id.int for app_id in held}
             wanted = [merged[key] for key in sorted(merged) if key[0] in known]
-            written = await registrations.write(tx, wanted, self._clock()) if wanted else {}
+            now = self._clock()
+            written = await registrations.write(tx, wanted, now) if wanted else {}
+            watched = {app_id for app_id, end in held.items() if end is not None and now < end}
+            if watched and written:
+                told = [(r.app_id, written[r.key]) for r in wanted if r.app_id in watched]
+                await device_events.note_registered(tx, told, now)
         if written:
             # Once they are committed: of two that come at once one sees the other.
             async with self._db.begin() as tx:

@@ -41,6 +41,7 @@ SERVICES = [
 POLLS = (
     "/carillon.registry.v1.AccessService/ListAccessVersions",
     "/carillon.registry.v1.ChangeService/ListChanges",
+    "/carillon.registry.v1.ChangeService/ListDeviceEvents",
 )
 
 
@@ -95,7 +96,9 @@ def _add_book(
     recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server(
         RecipientServicer(db, Slicer(db)), server
     )
-    change_service_pb2_grpc.add_ChangeServiceServicer_to_server(ChangeServicer(db), server)
+    change_service_pb2_grpc.add_ChangeServiceServicer_to_server(
+        ChangeServicer(db, read_clock), server
+    )
 
 
 def read_clock() -> datetime:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.kit.database import is_outage
-from services.registry.store import counts, sweeping
+from services.registry.store import counts, device_events, sweeping
 
 log = structlog.get_logger()
 
@@ -61,6 +61,7 @@ class Sweeper:
             self._sweep_tombstones,
             self._sweep_changes,
             self._sweep_days,
+            self._sweep_events,
         ):
             while await self._commit(step):
                 pass
@@ -90,3 +91,7 @@ class Sweeper:
     async def _sweep_changes(self, tx: AsyncConnection) -> bool:
         before = self._clock() - self._keep_changes
         return await sweeping.remove_changes(tx, before, self._batch) == self._batch
+
+    async def _sweep_events(self, tx: AsyncConnection) -> bool:
+        before = self._clock() - device_events.KEEP
+        return await device_events.remove(tx, before, self._batch) == self._batch

@@ -77,7 +77,7 @@ class Reporter:
         self.announcer = Announcer(db, self.registry, self.fan_out, ring_caller=ignore)
         self.caller = Caller(db, vault, wire, self.clock, Limits(8, 2.0, LEASE))
         self.service = WebhookServicer(
-            db, vault, GUARD, self.clock, patience=PATIENCE, ring_outbox=ignore
+            db, vault, GUARD, self.clock, sources=[], patience=PATIENCE, ring_outbox=ignore
         )
         self.receiving = Receiving(db, cast("Any", self.registry), self.clock, ring_outbox=ignore)
 

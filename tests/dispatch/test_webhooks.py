@@ -57,6 +57,7 @@ class Desk:
             Vault({"k1": bytes(32)}),
             EgressGuard.allowing(["198.51.100.0/24"]),
             self.clock,
+            sources=[],
             patience=timedelta(days=1),
             ring_outbox=lambda: None,
         )

@@ -64,3 +64,26 @@ def told(listener: Listener) -> set[tuple[str, str]]:
         for call in listener.calls
         for device_id in call.body["entity"].get("deviceIds", ())
     }
+
+
+async def test_what_happens_to_a_device(app: App) -> None:
+    async with listening() as listener:
+        await listen(app, listener, ["onDeviceRegister", "onDeviceUpdate", "onDeviceUnregister"])
+        phone = await app.register("G", user_id="anna")
+        await listener.until(1)
+        await app.ask("PUT", f"/devices/{phone.device_id}", {"userId": "bert"}, as_client=True)
+        await listener.until(2)
+        await app.ask("DELETE", f"/devices/{phone.device_id}", as_client=True)
+        calls = await listener.until(3)
+
+    registered, updated, ended = [call.body for call in calls]
+    common = {"deviceId": phone.device_id, "token": phone.token, "platform": "G"}
+    owner = {"id": registered["entity"]["id"], "applicationId": app.demo.app_id}
+    assert [body["type"] for body in (registered, updated, ended)] == [
+        "onDeviceRegister",
+        "onDeviceUpdate",
+        "onDeviceUnregister",
+    ]
+    assert registered["entity"] == common | owner | {"userId": "anna"}
+    assert updated["entity"] == common | {"userId": "bert"}
+    assert ended["entity"] == common | owner | {"userId": "bert"}

@@ -62,7 +62,7 @@ ENVIRONMENT_FROM_WIRE: dict[int, Environment] = {
 
 
 @contextmanager
-def _asking(room: str) -> Iterator[None]:
+def asking(room: str) -> Iterator[None]:
     """Turn the absence of a room into our own fault."""
     try:
         yield
@@ -86,7 +86,7 @@ class TargetingRoom:
             app_id=str(app_id), target=wire.write_target(target), resume_token=resume_token
         )
         try:
-            with _asking("targeting"):
+            with asking("targeting"):
                 async for answer in self._stub.SliceTarget(request, timeout=STREAM_SECONDS):
                     yield Cut(tuple(map(_read_slice, answer.slices)), answer.resume_token)
         except grpc.aio.AioRpcError as error:
@@ -100,7 +100,7 @@ class TargetingRoom:
         request = targeting_service_pb2.ResolveSliceRequest(
             app_id=str(app_id), target=wire.write_target(target), slice=_write_slice(part)
         )
-        with _asking("targeting"):
+        with asking("targeting"):
             async for answer in self._stub.ResolveSlice(request, timeout=RESOLVE_SECONDS):
                 rest = answer.continue_after_uid if answer.HasField("continue_after_uid") else None
                 yield Chunk(_read_recipients(answer.recipients), rest)
@@ -111,7 +111,7 @@ class TargetingRoom:
         request = targeting_service_pb2.ResolveUidsRequest(
             app_id=str(app_id), target=wire.write_target(target), uids=uids
         )
-        with _asking("targeting"):
+        with asking("targeting"):
             async for answer in self._stub.ResolveUids(request, timeout=RESOLVE_SECONDS):
                 yield Chunk(_read_recipients(answer.recipients))
 
@@ -119,7 +119,7 @@ class TargetingRoom:
         request = targeting_service_pb2.CheckTargetRequest(
             app_id=str(app_id), target=wire.write_target(target)
         )
-        with _asking("targeting"):
+        with asking("targeting"):
             answer = await self._stub.CheckTarget(request, timeout=self._timeout)
         return list(answer.unknown_names)
 
@@ -138,7 +138,7 @@ class RegistryRoom:
             app_id=str(app_id), kind=KIND_TO_WIRE[kind]
         )
         try:
-            with _asking("registry"):
+            with asking("registry"):
                 answer = await self._gateways.GetGatewayCredential(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
@@ -161,7 +161,7 @@ class RegistryRoom:
             reason=(reason or "")[:MAX_REASON],
         )
         try:
-            with _asking("registry"):
+            with asking("registry"):
                 await self._gateways.ReportGatewayState(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
@@ -180,12 +180,12 @@ class RegistryRoom:
                 for report in reports
             ]
         )
-        with _asking("registry"):
+        with asking("registry"):
             await self._devices.ReportAddresses(request, timeout=self._timeout)
 
     async def endings(self, position: str) -> Endings:
         request = change_service_pb2.ListChangesRequest(position=position)
-        with _asking("registry"):
+        with asking("registry"):
             answer = await self._changes.ListChanges(request, timeout=self._timeout)
         ended = (change.app_id for change in answer.changes if change.application_deleted)
         return Endings(tuple(map(UUID, ended)), answer.next_position)
@@ -211,7 +211,7 @@ class RegistryRoom:
         )
 
     async def _identify(self, request: device_service_pb2.IdentifyDevicesRequest) -> list[Identity]:
-        with _asking("registry"):
+        with asking("registry"):
             answer = await self._devices.IdentifyDevices(request, timeout=self._timeout)
         return [
             Identity(

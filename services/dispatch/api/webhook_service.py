@@ -1,9 +1,10 @@
 """WebhookService: whom applications want told what happens, and what could not be told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -13,8 +14,16 @@ from carillon.dispatch.v1 import webhook_service_pb2 as pb
 from services.dispatch.api import webhook_wire, wire
 from services.dispatch.api.webhook_wire import Asked
 from services.dispatch.domain.faults import WebhookExists, WebhookNotFound
+from services.dispatch.domain.rooms import EventFeed
 from services.dispatch.domain.vault import Vault
-from services.dispatch.domain.webhooks import Keyring, SigningSecret, Webhook, new_secret
+from services.dispatch.domain.webhooks import (
+    EventKind,
+    Keyring,
+    SigningSecret,
+    Webhook,
+    new_secret,
+)
+from services.dispatch.gatherer import WATCH
 from services.dispatch.store import events, webhooks
 from services.dispatch.wire.egress import EgressGuard
 from services.dispatch.wire.lookup import leads_out
@@ -34,6 +43,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
         guard: EgressGuard,
         clock: Callable[[], datetime],
         *,
+        sources: Sequence[EventFeed],
         patience: timedelta,
         ring_outbox: Callable[[], None],
     ) -> None:
@@ -41,6 +51,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
         self._vault = vault
         self._guard = guard
         self._clock = clock
+        self._sources = sources
         self._patience = patience
         self._ring_outbox = ring_outbox
 
@@ -49,6 +60,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     ) -> pb.CreateWebhookResponse:
         app_id = wire.parse_app_id(request.app_id)
         asked = await self._check(request.webhook)
+        await self._watch(app_id, asked.kinds)
         now, secret = self._clock(), new_secret()
         webhook = Webhook(
             app_id=app_id,
@@ -104,6 +116,7 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
         self, request: pb.UpdateWebhookRequest, _context: Context
     ) -> pb.UpdateWebhookResponse:
         asked = await self._check(request.webhook)
+        await self._watch(wire.parse_app_id(request.app_id), asked.kinds)
         async with self._db.begin() as tx:
             known = await self._find(tx, request.app_id, asked.name, lock=True)
             keyring = known.keyring
@@ -185,6 +198,12 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
                 "webhook.url", "must be https and lead to an address of the public internet"
             )
         return asked
+
+    async def _watch(self, app_id: UUID, kinds: EventKind) -> None:
+        """Have the other rooms tell what is wanted, before anybody is told that it will be."""
+        for source in self._sources:
+            if source.kinds & kinds:
+                await source.watch([app_id], WATCH)
 
     async def _find(
         self, tx: AsyncConnection, app_id: str, name: str, *, lock: bool = False

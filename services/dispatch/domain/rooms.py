@@ -5,6 +5,7 @@ Whatever implements these raises RoomUnavailable when the other room does not an
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from services.dispatch.domain.credentials import Credential, GatewayKind
 from services.dispatch.domain.messages import Platform, Target
 from services.dispatch.domain.outcomes import AddressReport
 from services.dispatch.domain.parcels import Recipient, Slice
+from services.dispatch.domain.webhooks import Event, EventKind
 
 
 class TargetRefused(Exception):
@@ -51,6 +53,25 @@ class Endings:
 
     app_ids: tuple[UUID, ...]
     next_position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happenings:
+    """What a room tells of watched applications, and where its feed goes on after them."""
+
+    events: tuple[Event, ...]
+    next_position: str
+
+
+class EventFeed(Protocol):
+    """A room that tells what happens in applications, as long as they are watched."""
+
+    name: str
+    kinds: EventKind
+
+    async def read(self, position: str) -> Happenings: ...
+
+    async def watch(self, app_ids: Sequence[UUID], duration: timedelta) -> None: ...
 
 
 class Slicer(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.vault import Sealed, Vault
-from services.dispatch.domain.webhooks import EventKind, Keyring, Webhook
+from services.dispatch.domain.webhooks import Event, EventKind, Keyring, Webhook
 from services.dispatch.store.tables import is_any, webhook_events, webhooks
 
 KEYRING = "webhook-keyring"
+# Other rooms' clocks tell when something happened.
+CLOCKS_DIFFER_BY = timedelta(seconds=5)
 
 COLUMNS = (
     webhooks.c.app_id,
@@ -130,15 +132,37 @@ async def all_listening(tx: AsyncConnection, kinds: EventKind) -> list[UUID]:
     return list(found)
 
 
-async def lock(tx: AsyncConnection, app_ids: Collection[UUID]) -> list[tuple[int, UUID, EventKind]]:
+async def any_listening(tx: AsyncConnection, kinds: EventKind) -> bool:
+    """Whether anybody wants to be told of any of `kinds`."""
+    return bool((await tx.execute(sa.select(sa.exists().where(_wants(kinds))))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A webhook as whoever posts events needs it."""
+
+    webhook_id: int
+    app_id: UUID
+    kinds: EventKind
+    create_time: datetime
+
+    def wants(self, event: Event) -> bool:
+        """What happened before it was made is no business of its."""
+        is_later = event.time >= self.create_time - CLOCKS_DIFFER_BY
+        return event.app_id == self.app_id and bool(event.kind & self.kinds) and is_later
+
+
+async def lock(tx: AsyncConnection, app_ids: Collection[UUID]) -> list[Ear]:
     """The webhooks of these applications, held so that no worker falls asleep meanwhile."""
     found = await tx.execute(
-        sa.select(webhooks.c.webhook_id, webhooks.c.app_id, webhooks.c.kinds)
+        sa.select(
+            webhooks.c.webhook_id, webhooks.c.app_id, webhooks.c.kinds, webhooks.c.create_time
+        )
         .where(is_any(webhooks.c.app_id, list(app_ids)))
         .order_by(webhooks.c.webhook_id)
         .with_for_update(key_share=True)
     )
-    return [(row.webhook_id, row.app_id, EventKind(row.kinds)) for row in found]
+    return [Ear(row.webhook_id, row.app_id, EventKind(row.kinds), row.create_time) for row in found]
 
 
 async def wake(tx: AsyncConnection, webhook_ids: Collection[int]) -> None:

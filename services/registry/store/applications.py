@@ -76,15 +76,18 @@ async def page(tx: AsyncConnection, after: UUID | None, size: int) -> list[Appli
     return [Application(*row) for row in await tx.execute(query)]
 
 
-async def hold(tx: AsyncConnection, app_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Those of these applications that exist, kept from deletion until the transaction ends."""
+async def hold(tx: AsyncConnection, app_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
+    """Those of these applications that exist, kept from deletion until the transaction ends.
+
+    With each goes until when its devices are watched.
+    """
     query = (
-        sa.select(applications.c.app_id)
+        sa.select(applications.c.app_id, applications.c.watch_end_time)
         .where(applications.c.app_id == sa.any_(sa.cast(app_ids, sa.ARRAY(sa.Uuid))), IS_ALIVE)
         .order_by(applications.c.app_id)
         .with_for_update(read=True, key_share=True)
     )
-    return frozenset((await tx.scalars(query)).all())
+    return {row.app_id: row.watch_end_time for row in await tx.execute(query)}
 
 
 async def update(

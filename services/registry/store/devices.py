@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.faults import FieldInvalid
 from services.kit.paging import Window
-from services.registry.domain.change import ChangeKind
+from services.registry.domain.change import ChangeKind, DeviceEventKind
 from services.registry.domain.device import (
     Device,
     DeviceQuery,
@@ -19,6 +19,7 @@ from services.registry.domain.device import (
     digest_address,
 )
 from services.registry.domain.faults import ApplicationNotFound, DeviceNotFound
+from services.registry.store import device_events
 from services.registry.store.applications import IS_ALIVE
 from services.registry.store.rows import rows
 from services.registry.store.tables import (
@@ -86,9 +87,12 @@ async def update(tx: AsyncConnection, changed: DeviceUpdate, now: datetime) -> D
         sa.update(devices)
         .where(devices.c.app_id == changed.app_id, devices.c.uid == device.uid, IS_ACTIVE)
         .values(_changed_values(changed, now))
-        .returning(*COLUMNS)
+        .returning(devices.c.app_id, *COLUMNS)
+        .cte("changed")
     )
-    row = (await tx.execute(statement)).first()
+    told = device_events.tell(DeviceEventKind.UPDATED, statement, now).cte("told")
+    answer = sa.select(*(statement.c[column.name] for column in COLUMNS)).add_cte(told)
+    row = (await tx.execute(answer)).first()
     if row is None:
         raise DeviceNotFound(changed.device_id)
     return Device(*row)
@@ -135,14 +139,23 @@ async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: dateti
     gone = (
         sa.delete(devices)
         .where(devices.c.app_id == key.c.app_id, devices.c.device_id == key.c.device_id)
-        .returning(devices.c.app_id, devices.c.uid, devices.c.device_id, devices.c.platform)
+        .returning(
+            devices.c.app_id,
+            devices.c.uid,
+            devices.c.device_id,
+            devices.c.platform,
+            devices.c.user_id,
+            devices.c.address,
+        )
         .cte("gone")
     )
+    noted = device_events.tell(DeviceEventKind.UNREGISTERED, gone, now).cte("noted")
+    kept = (gone.c.app_id, gone.c.uid, gone.c.device_id, gone.c.platform)
     buried = (
         sa.insert(tombstones)
         .from_select(
             ["app_id", "uid", "device_id", "platform", "delete_time"],
-            sa.select(gone, sa.literal(now, TIME)),
+            sa.select(*kept, sa.literal(now, TIME)),
         )
         .cte("buried")
     )
@@ -153,7 +166,7 @@ async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: dateti
             ["app_id", "kind", "uid", "create_time"],
             sa.select(gone.c.app_id, kind, gone.c.uid, sa.literal(now, TIME)),
         )
-        .add_cte(buried)
+        .add_cte(buried, noted)
         .returning(changes.c.uid)
     )
     return [uid for uid in (await tx.scalars(told)).all() if uid is not None]

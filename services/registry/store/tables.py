@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 
 from services.registry.domain.callers import Role, SecretKind
-from services.registry.domain.change import ChangeKind
+from services.registry.domain.change import ChangeKind, DeviceEventKind
 from services.registry.domain.device import Environment, Platform, State
 from services.registry.domain.gateway import GatewayKind, GatewayState
 
@@ -29,6 +29,11 @@ STATE_NUMBERS = {State.ACTIVE: 1, State.QUARANTINED: 2, State.DEAD: 3}
 ENVIRONMENT_NUMBERS = {Environment.PRODUCTION: 1, Environment.SANDBOX: 2}
 SECRET_NUMBERS = {SecretKind.APP: 1, SecretKind.CLIENT: 2}
 ROLE_NUMBERS = {Role.READER: 1, Role.WRITER: 2, Role.MANAGER: 3}
+DEVICE_EVENT_NUMBERS = {
+    DeviceEventKind.REGISTERED: 1,
+    DeviceEventKind.UPDATED: 2,
+    DeviceEventKind.UNREGISTERED: 3,
+}
 CHANGE_NUMBERS = {ChangeKind.DEVICE_DELETED: 1, ChangeKind.APPLICATION_DELETED: 2}
 GATEWAY_NUMBERS = {
     GatewayKind.APNS: 1,
@@ -95,6 +100,7 @@ applications = sa.Table(
     sa.Column("clients_list_devices", sa.Boolean),
     sa.Column("web_sites_only", sa.Boolean),
     sa.Column("access_version", sa.BigInteger),
+    sa.Column("watch_end_time", TIME),
 )
 
 application_secrets = sa.Table(
@@ -210,5 +216,20 @@ changes = sa.Table(
     sa.Column("app_id", sa.Uuid),
     sa.Column("kind", Numbered(CHANGE_NUMBERS)),
     sa.Column("uid", sa.BigInteger),
+    sa.Column("create_time", TIME),
+)
+
+device_events = sa.Table(
+    "device_events",
+    metadata,
+    sa.Column("position", Xid8, primary_key=True, server_default=sa.FetchedValue()),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid),
+    sa.Column("kind", Numbered(DEVICE_EVENT_NUMBERS)),
+    sa.Column("uid", sa.BigInteger),
+    sa.Column("device_id", sa.Text),
+    sa.Column("user_id", sa.Text),
+    sa.Column("platform", PLATFORM),
+    sa.Column("address", sa.Text),
     sa.Column("create_time", TIME),
 )

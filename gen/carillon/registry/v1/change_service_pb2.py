@@ -22,21 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)carillon/registry/v1/change_service.proto\x12\x14\x63\x61rillon.registry.v1\"9\n\x12ListChangesRequest\x12\x10\n\x08position\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"[\n\x13ListChangesResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Change\x12\x15\n\rnext_position\x18\x02 \x01(\t\"]\n\x06\x43hange\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x1c\n\x12\x64\x65vice_deleted_uid\x18\x02 \x01(\x03H\x00\x12\x1d\n\x13\x61pplication_deleted\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind2s\n\rChangeService\x12\x62\n\x0bListChanges\x12(.carillon.registry.v1.ListChangesRequest\x1a).carillon.registry.v1.ListChangesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)carillon/registry/v1/change_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n\x12ListChangesRequest\x12\x10\n\x08position\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"[\n\x13ListChangesResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Change\x12\x15\n\rnext_position\x18\x02 \x01(\t\"]\n\x06\x43hange\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x1c\n\x12\x64\x65vice_deleted_uid\x18\x02 \x01(\x03H\x00\x12\x1d\n\x13\x61pplication_deleted\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"S\n\x13WatchDevicesRequest\x12\x0f\n\x07\x61pp_ids\x18\x01 \x03(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x16\n\x14WatchDevicesResponse\">\n\x17ListDeviceEventsRequest\x12\x10\n\x08position\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"d\n\x18ListDeviceEventsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.carillon.registry.v1.DeviceEvent\x12\x15\n\rnext_position\x18\x02 \x01(\t\"\xf2\x01\n\x0b\x44\x65viceEvent\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x33\n\x04kind\x18\x02 \x01(\x0e\x32%.carillon.registry.v1.DeviceEventKind\x12\x0b\n\x03uid\x18\x03 \x01(\x03\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12,\n\x08platform\x18\x06 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12.\n\nevent_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x99\x01\n\x0f\x44\x65viceEventKind\x12!\n\x1d\x44\x45VICE_EVENT_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x44\x45VICE_EVENT_KIND_REGISTERED\x10\x01\x12\x1d\n\x19\x44\x45VICE_EVENT_KIND_UPDATED\x10\x02\x12\"\n\x1e\x44\x45VICE_EVENT_KIND_UNREGISTERED\x10\x03\x32\xcd\x02\n\rChangeService\x12\x62\n\x0bListChanges\x12(.carillon.registry.v1.ListChangesRequest\x1a).carillon.registry.v1.ListChangesResponse\x12\x65\n\x0cWatchDevices\x12).carillon.registry.v1.WatchDevicesRequest\x1a*.carillon.registry.v1.WatchDevicesResponse\x12q\n\x10ListDeviceEvents\x12-.carillon.registry.v1.ListDeviceEventsRequest\x1a..carillon.registry.v1.ListDeviceEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.change_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTCHANGESREQUEST']._serialized_start=67
-  _globals['_LISTCHANGESREQUEST']._serialized_end=124
-  _globals['_LISTCHANGESRESPONSE']._serialized_start=126
-  _globals['_LISTCHANGESRESPONSE']._serialized_end=217
-  _globals['_CHANGE']._serialized_start=219
-  _globals['_CHANGE']._serialized_end=312
-  _globals['_CHANGESERVICE']._serialized_start=314
-  _globals['_CHANGESERVICE']._serialized_end=429
+  _globals['_DEVICEEVENTKIND']._serialized_start=933
+  _globals['_DEVICEEVENTKIND']._serialized_end=1086
+  _globals['_LISTCHANGESREQUEST']._serialized_start=165
+  _globals['_LISTCHANGESREQUEST']._serialized_end=222
+  _globals['_LISTCHANGESRESPONSE']._serialized_start=224
+  _globals['_LISTCHANGESRESPONSE']._serialized_end=315
+  _globals['_CHANGE']._serialized_start=317
+  _globals['_CHANGE']._serialized_end=410
+  _globals['_WATCHDEVICESREQUEST']._serialized_start=412
+  _globals['_WATCHDEVICESREQUEST']._serialized_end=495
+  _globals['_WATCHDEVICESRESPONSE']._serialized_start=497
+  _globals['_WATCHDEVICESRESPONSE']._serialized_end=519
+  _globals['_LISTDEVICEEVENTSREQUEST']._serialized_start=521
+  _globals['_LISTDEVICEEVENTSREQUEST']._serialized_end=583
+  _globals['_LISTDEVICEEVENTSRESPONSE']._serialized_start=585
+  _globals['_LISTDEVICEEVENTSRESPONSE']._serialized_end=685
+  _globals['_DEVICEEVENT']._serialized_start=688
+  _globals['_DEVICEEVENT']._serialized_end=930
+  _globals['_CHANGESERVICE']._serialized_start=1089
+  _globals['_CHANGESERVICE']._serialized_end=1422
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,14 @@
 isort:skip_file
 """
 
+from carillon.type.v1 import platform_pb2 as _platform_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +21,28 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DeviceEventKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeviceEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeviceEventKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEVICE_EVENT_KIND_UNSPECIFIED: _DeviceEventKind.ValueType  # 0
+    DEVICE_EVENT_KIND_REGISTERED: _DeviceEventKind.ValueType  # 1
+    DEVICE_EVENT_KIND_UPDATED: _DeviceEventKind.ValueType  # 2
+    """Registered again, or changed."""
+    DEVICE_EVENT_KIND_UNREGISTERED: _DeviceEventKind.ValueType  # 3
+
+class DeviceEventKind(_DeviceEventKind, metaclass=_DeviceEventKindEnumTypeWrapper):
+    """What happened to a device."""
+
+DEVICE_EVENT_KIND_UNSPECIFIED: DeviceEventKind.ValueType  # 0
+DEVICE_EVENT_KIND_REGISTERED: DeviceEventKind.ValueType  # 1
+DEVICE_EVENT_KIND_UPDATED: DeviceEventKind.ValueType  # 2
+"""Registered again, or changed."""
+DEVICE_EVENT_KIND_UNREGISTERED: DeviceEventKind.ValueType  # 3
+Global___DeviceEventKind: _TypeAlias = DeviceEventKind  # noqa: Y015
 
 @_typing.final
 class ListChangesRequest(_message.Message):
@@ -96,3 +122,140 @@ class Change(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class WatchDevicesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_IDS_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 1000."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """Required. 0 to 30 days; 0 ends the watch."""
+
+    def __init__(
+        self,
+        *,
+        app_ids: _abc.Iterable[_builtins.str] | None = ...,
+        duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_ids", b"app_ids", "duration", b"duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDevicesRequest: _TypeAlias = WatchDevicesRequest  # noqa: Y015
+
+@_typing.final
+class WatchDevicesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDevicesResponse: _TypeAlias = WatchDevicesResponse  # noqa: Y015
+
+@_typing.final
+class ListDeviceEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Optional. `next_position` of the answer before; empty starts at the oldest kept."""
+    page_size: _builtins.int
+    """Optional. 0 means 500; 1 to 1000."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeviceEventsRequest: _TypeAlias = ListDeviceEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeviceEventsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_POSITION_FIELD_NUMBER: _builtins.int
+    next_position: _builtins.str
+    """Where to go on. Never empty."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceEvent]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___DeviceEvent] | None = ...,
+        next_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_position", b"next_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeviceEventsResponse: _TypeAlias = ListDeviceEventsResponse  # noqa: Y015
+
+@_typing.final
+class DeviceEvent(_message.Message):
+    """Something that happened to a device. Readers may see it more than once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    kind: Global___DeviceEventKind.ValueType
+    uid: _builtins.int
+    """The device as it was then."""
+    device_id: _builtins.str
+    user_id: _builtins.str
+    """Empty if nobody's."""
+    platform: _platform_pb2.Platform.ValueType
+    address: _builtins.str
+    """A secret: it goes to nobody but the application's own side."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        kind: Global___DeviceEventKind.ValueType = ...,
+        uid: _builtins.int = ...,
+        device_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        platform: _platform_pb2.Platform.ValueType = ...,
+        address: _builtins.str = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "app_id", b"app_id", "device_id", b"device_id", "event_time", b"event_time", "kind", b"kind", "platform", b"platform", "uid", b"uid", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceEvent: _TypeAlias = DeviceEvent  # noqa: Y015

@@ -40,6 +40,16 @@ class ChangeServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.WatchDevices = channel.unary_unary(
+                '/carillon.registry.v1.ChangeService/WatchDevices',
+                request_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesResponse.FromString,
+                _registered_method=True)
+        self.ListDeviceEvents = channel.unary_unary(
+                '/carillon.registry.v1.ChangeService/ListDeviceEvents',
+                request_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsResponse.FromString,
+                _registered_method=True)
 
 
 class ChangeServiceServicer:
@@ -58,6 +68,29 @@ class ChangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchDevices(self, request, context):
+        """Asks that what happens to the devices of some applications is told by
+        ListDeviceEvents, from now on and for a while: whoever goes on listening asks
+        again before that ends. Unknown applications are passed over. Safe to repeat.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeviceEvents(self, request, context):
+        """Reads what happened to devices of watched applications, as ListChanges reads
+        changes. Events are kept for three days.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChangeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -65,6 +98,16 @@ def add_ChangeServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'WatchDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.WatchDevices,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesResponse.SerializeToString,
+            ),
+            'ListDeviceEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeviceEvents,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -95,6 +138,60 @@ class ChangeService:
             '/carillon.registry.v1.ChangeService/ListChanges',
             carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesRequest.SerializeToString,
             carillon_dot_registry_dot_v1_dot_change__service__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.ChangeService/WatchDevices',
+            carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_change__service__pb2.WatchDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeviceEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.ChangeService/ListDeviceEvents',
+            carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_change__service__pb2.ListDeviceEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,21 @@ class ChangeServiceStub:
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
+    WatchDevices: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.WatchDevicesRequest, _change_service_pb2.WatchDevicesResponse]
+    """Asks that what happens to the devices of some applications is told by
+    ListDeviceEvents, from now on and for a while: whoever goes on listening asks
+    again before that ends. Unknown applications are passed over. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    ListDeviceEvents: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.ListDeviceEventsRequest, _change_service_pb2.ListDeviceEventsResponse]
+    """Reads what happened to devices of watched applications, as ListChanges reads
+    changes. Events are kept for three days.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
 
 @_typing.type_check_only
 class ChangeServiceAsyncStub(ChangeServiceStub):
@@ -51,6 +66,21 @@ class ChangeServiceAsyncStub(ChangeServiceStub):
     """Reads changes in the order of their position, only those that no open
     transaction can still precede. An empty answer means: nothing new, ask
     again later with the same position.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    WatchDevices: _aio.UnaryUnaryMultiCallable[_change_service_pb2.WatchDevicesRequest, _change_service_pb2.WatchDevicesResponse]  # type: ignore[assignment]
+    """Asks that what happens to the devices of some applications is told by
+    ListDeviceEvents, from now on and for a while: whoever goes on listening asks
+    again before that ends. Unknown applications are passed over. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    ListDeviceEvents: _aio.UnaryUnaryMultiCallable[_change_service_pb2.ListDeviceEventsRequest, _change_service_pb2.ListDeviceEventsResponse]  # type: ignore[assignment]
+    """Reads what happened to devices of watched applications, as ListChanges reads
+    changes. Events are kept for three days.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -68,6 +98,33 @@ class ChangeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads changes in the order of their position, only those that no open
         transaction can still precede. An empty answer means: nothing new, ask
         again later with the same position.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
+    def WatchDevices(
+        self,
+        request: _change_service_pb2.WatchDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_change_service_pb2.WatchDevicesResponse, _abc.Awaitable[_change_service_pb2.WatchDevicesResponse]]:
+        """Asks that what happens to the devices of some applications is told by
+        ListDeviceEvents, from now on and for a while: whoever goes on listening asks
+        again before that ends. Unknown applications are passed over. Safe to repeat.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeviceEvents(
+        self,
+        request: _change_service_pb2.ListDeviceEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_change_service_pb2.ListDeviceEventsResponse, _abc.Awaitable[_change_service_pb2.ListDeviceEventsResponse]]:
+        """Reads what happened to devices of watched applications, as ListChanges reads
+        changes. Events are kept for three days.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID

@@ -21,7 +21,8 @@ STATEMENTS = (
         verify_client_secret boolean NOT NULL,
         clients_list_devices boolean NOT NULL,
         web_sites_only boolean NOT NULL,
-        access_version bigint NOT NULL DEFAULT 1
+        access_version bigint NOT NULL DEFAULT 1,
+        watch_end_time timestamptz
     )
     """,
     """
@@ -214,6 +215,22 @@ STATEMENTS = (
         app_id uuid NOT NULL,
         kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 2),
         uid bigint,
+        create_time timestamptz NOT NULL,
+        PRIMARY KEY (position, id)
+    )
+    """,
+    # What happens to devices of watched applications (watch_end_time); nobody else's is written.
+    """
+    CREATE TABLE device_events (
+        position xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        id bigint GENERATED ALWAYS AS IDENTITY,
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 3),
+        uid bigint NOT NULL,
+        device_id text NOT NULL,
+        user_id text,
+        platform smallint NOT NULL,
+        address text NOT NULL,
         create_time timestamptz NOT NULL,
         PRIMARY KEY (position, id)
     )
