@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt check test run migrate clean
-.PHONY: bench bench-latency bench-registrar bench-rest bench-gateways
+.PHONY: bench bench-storm bench-latency bench-registrar bench-rest bench-gateways
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, be
 
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest
+
+bench-storm: .venv/.installed ## 20,000 devices that report SEEN and OPEN at once
+	@$(PYTHON) -m bench.storm
 
 bench-registrar: .venv/.installed ## Registrations a second of registry's storage layer alone
 	@$(PYTHON) -m bench.registrar
