@@ -88,10 +88,13 @@ class Recorder:
         """Count an outcome that needed no send: its writing frees a place that nobody took."""
         self._borrowed += 1
 
-    def add(self, parcel: Parcel, result: Result, report: AddressReport | None = None) -> None:
-        """Note an outcome; its place is freed when it is written."""
+    def add(
+        self, parcel: Parcel, result: Result | None, report: AddressReport | None = None
+    ) -> None:
+        """Note an outcome, if it is to be on record; its place is freed when it is written."""
         page = self._page(parcel)
-        page.results.append(result)
+        if result is not None:
+            page.results.append(result)
         if report is not None:
             page.reports.append(report)
         self._count += 1

@@ -188,7 +188,10 @@ class Settling:
         reason: str,
         report: AddressReport | None = None,
     ) -> None:
-        self._recorder.add(self._parcel, Result(uid, platform, outcome, reason), report)
+        # What came of our own messages is no caller's business, and in no count of theirs.
+        is_ours = self._message.content.is_internal
+        result = None if is_ours else Result(uid, platform, outcome, reason)
+        self._recorder.add(self._parcel, result, report)
         way = (platform, outcome, reason)
         self._counts[way] = self._counts.get(way, 0) + 1
 

@@ -302,6 +302,7 @@ async def test_what_is_opened_on_one_phone_goes_from_the_users_others(
         assert texts == ["Paid", "Next"]
     listed = (await app.read("/messages"))["messages"]
     assert {each["alert"] for each in listed} == {"Paid", "Next"}
+    assert (await app.read("/messages/report"))["total"]["sent"] == 4 + 2
 
 
 async def test_the_owner_reads_back_what_was_submitted(app: App) -> None:
