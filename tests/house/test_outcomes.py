@@ -33,7 +33,7 @@ async def test_that_it_was_dispatched_and_sent_to_each_device(app: App) -> None:
     }
     assert {(one["userId"], one["status"]) for one in listed} == {("ada", "SENT")}
     assert {one["deviceId"] for one in of_user} == {one["deviceId"] for one in listed}
-    assert (paged["pageInfo"]["count"], paged["pageInfo"]["totalCount"]) == (3, len(GATEWAYS))
+    assert paged["pageInfo"]["count"] == 3
 
 
 async def test_that_devices_saw_and_opened_it_and_never_less_again(app: App) -> None:
