@@ -62,6 +62,11 @@ class Call:
         text: str = self.request.scope["query_string"].decode("latin-1")
         return dict(parse_qsl(text.replace("+", "%2B"))).get(parameter, "")
 
+    @property
+    def languages(self) -> str:
+        """Those that the caller would rather read, as `Accept-Language` has them."""
+        return self.request.headers.get("accept-language", "")
+
     async def read_json(self) -> bytes:
         """The body as it came, not yet decoded."""
         bodies.check_media_type(self.request)

@@ -53,10 +53,14 @@ class Problem(Exception):
 
     def to_response(self, accept_language: str = "") -> Response:
         """The answer, in the language that the caller would rather read."""
-        message, language = catalogue.tell(self.message, accept_language)
+        body, language = self.tell(accept_language)
         headers = {**self.headers, "Content-Language": language, "Vary": "Accept-Language"}
-        body = {"message": message, "code": self.code}
         return answer(body, status=self.status, headers=headers)
+
+    def tell(self, accept_language: str) -> tuple[dict[str, str], str]:
+        """What is said, and in which language."""
+        message, language = catalogue.tell(self.message, accept_language)
+        return {"message": message, "code": self.code}, language
 
 
 def missing(kind: str, field: str, value: str) -> Problem:

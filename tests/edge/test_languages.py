@@ -154,3 +154,14 @@ async def test_an_answer_says_which_language_it_is_in(world: World) -> None:
     assert english.headers["content-language"] == "en"
     assert re.search("does not exist", english.json()["message"])
     assert german.json()["code"] == english.json()["code"]
+
+
+async def test_tags_that_are_not_found_are_told_so_too(world: World) -> None:
+    await world.register()
+    asked = world.client | {"Accept-Language": "de"}
+
+    answer = await world.post(
+        "/subscriptions", {"deviceId": "phone", "tagNames": ["x"]}, headers=asked
+    )
+
+    assert answer.json()["tagsNotFound"]["message"].startswith("Die Ressource 'Tag'")

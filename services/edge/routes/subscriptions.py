@@ -71,7 +71,7 @@ class Subscriptions:
         judged = await self._rooms.subscriptions.Subscribe(request, timeout=self._rooms.timeout)
         if body.tag_names is None:
             return self._answer_single(call.app_id, names[0], judged)
-        return self._answer_bulk(call.app_id, judged)
+        return self._answer_bulk(call, judged)
 
     def _answer_single(self, app_id: str, name: str, judged: pb.SubscribeResponse) -> Response:
         if judged.unknown_tag_names:
@@ -83,11 +83,11 @@ class Subscriptions:
             return answer(self._render(judged.existing[0], app_id))
         return answer(self._render(judged.subscribed[0], app_id), status=201)
 
-    def _answer_bulk(self, app_id: str, judged: pb.SubscribeResponse) -> Response:
+    def _answer_bulk(self, call: Call, judged: pb.SubscribeResponse) -> Response:
         body: dict[str, Any] = {
-            "subscribed": [self._render(one, app_id) for one in judged.subscribed],
-            "subscriptionExists": [self._render(one, app_id) for one in judged.existing],
-            **_describe_unknown(judged.unknown_tag_names),
+            "subscribed": [self._render(one, call.app_id) for one in judged.subscribed],
+            "subscriptionExists": [self._render(one, call.app_id) for one in judged.existing],
+            **_describe_unknown(call, judged.unknown_tag_names),
         }
         return answer(body, status=MULTI_STATUS)
 
@@ -97,7 +97,7 @@ class Subscriptions:
         body: dict[str, Any] = {
             "unsubscribed": list(judged.unsubscribed_tag_names),
             "subscriptionNotExists": list(judged.missing_tag_names),
-            **_describe_unknown(judged.unknown_tag_names),
+            **_describe_unknown(call, judged.unknown_tag_names),
         }
         return answer(body, status=MULTI_STATUS)
 
@@ -201,9 +201,9 @@ def _narrow(request: pb.ListSubscriptionsRequest, call: Call) -> None:
         )
 
 
-def _describe_unknown(names: Sequence[str]) -> dict[str, Any]:
+def _describe_unknown(call: Call, names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
     listed = list(names)
     problem = problems.missing("Tag", "tagNames", ", ".join(listed))
-    return {"tagsNotFound": {"tags": listed, "message": problem.message, "code": problem.code}}
+    return {"tagsNotFound": {"tags": listed, **problem.tell(call.languages)[0]}}
