@@ -1,7 +1,8 @@
 """The delivery of one parcel: whom it means now, one request each, and what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -145,7 +146,7 @@ class Delivery:
             duplicates = await find_duplicates(
                 self._desk.audience, self._parcel.app_id, target, chunk.recipients
             )
-            for recipient in chunk.recipients:
+            for recipient in self._order(chunk.recipients):
                 met.add(recipient.uid)
                 if recipient.uid in done:
                     continue
@@ -158,6 +159,12 @@ class Delivery:
                 rest = Slice(part.platform, chunk.continue_after, part.through_uid)
                 self._settling.leave_rest(rest)
         return met
+
+    def _order(self, recipients: Sequence[Recipient]) -> Sequence[Recipient]:
+        """A probe asks for anybody: the first may be where nobody ever answers, for ever."""
+        if self._lease.is_probe:
+            return random.sample(recipients, len(recipients))
+        return recipients
 
     def _may_send(self) -> bool:
         """Whether the parcel is still ours and we are not to stop."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ from services.dispatch.gateways.verdicts import (
     Suspect,
     Unknown,
 )
-from services.dispatch.pacing.backoff import retry_seconds
+from services.dispatch.pacing.backoff import retry_seconds, shorten
 from services.dispatch.recorder import Recorder
 
 meter = metrics.get_meter("carillon.dispatch")
@@ -37,6 +37,8 @@ deferrals = meter.create_counter(
 # A gateway that says "at once" is not asked in a loop.
 MIN_WAIT_SECONDS = 1.0
 UNANSWERED = "Unanswered"
+# Those who are put off together wait for the longest of them: at most so many times their own wait.
+WAIT_FACTOR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ class Settling:
             case Unknown() if self._message.content.prefer_loss:
                 self._record(uid, platform, Outcome.FAILED, UNANSWERED)
             case Misconfigured(reason=reason) | Unknown(reason=reason):
-                self._wait(uid, platform, reason, None, is_shut=is_shut)
-            case Later(reason=reason, seconds=seconds):
-                self._wait(uid, platform, reason, seconds, is_shut=is_shut)
+                self._wait(uid, platform, Later(reason), is_shut=is_shut)
+            case Later():
+                self._wait(uid, platform, verdict, is_shut=is_shut)
 
     def hold(self, recipient: Recipient, seconds: float) -> None:
         """Nobody was asked: the gateway's gate is shut for so long, for ever if infinite."""
@@ -112,8 +114,8 @@ class Settling:
     def later_parcels(self) -> list[LaterParcel]:
         """What remains: by platform those put off, those held, and those parked; and the rest."""
         attempt = self._parcel.attempt
-        later = [_later(part, waits, attempt + 1) for part, waits in self._put_off.items()]
-        later += [_later(part, waits, attempt) for part, waits in self._held.items()]
+        later = [_later(part, waits, attempt + 1) for part, waits in _group(self._put_off)]
+        later += [_later(part, waits, attempt) for part, waits in _group(self._held)]
         for platform, uids in self._parked.items():
             wait = max(self.seconds_left(platform), MIN_WAIT_SECONDS)
             waits = [(uid, wait) for uid in uids]
@@ -144,24 +146,26 @@ class Settling:
                 },
             )
 
-    def _wait(
-        self, uid: int, platform: Platform, reason: str, seconds: float | None, *, is_shut: bool
-    ) -> None:
+    def _wait(self, uid: int, platform: Platform, later: Later, *, is_shut: bool) -> None:
         """Put a recipient off, or end it if its time would be over by then."""
-        wait = max(seconds or 0.0, MIN_WAIT_SECONDS)
-        if seconds is None:
-            wait = retry_seconds(self._parcel.attempt, random.uniform)
         left = self.seconds_left(platform)
+        wait = self._choose_wait(later, left)
         if left <= 0 or (wait > left and not is_shut):
-            self._record(uid, platform, Outcome.EXPIRED, reason)
+            self._record(uid, platform, Outcome.EXPIRED, later.reason)
             return
-        way = (platform, reason)
+        way = (platform, later.reason)
         self._deferrals[way] = self._deferrals.get(way, 0) + 1
         if is_shut:
             self._parked.setdefault(platform, []).append(uid)
         else:
             self._put_off.setdefault(platform, []).append((uid, wait))
         self._recorder.give_back()
+
+    def _choose_wait(self, later: Later, left: float) -> float:
+        if later.seconds is None:
+            return shorten(retry_seconds(self._parcel.attempt, random.uniform), left)
+        wait = max(later.seconds, MIN_WAIT_SECONDS)
+        return wait if later.is_firm else shorten(wait, left)
 
     def _report(self, recipient: Recipient, asked: Asked) -> AddressReport | None:
         if asked.finding is None:
@@ -194,6 +198,18 @@ class Settling:
         self._recorder.add(self._parcel, result, report)
         way = (platform, outcome, reason)
         self._counts[way] = self._counts.get(way, 0) + 1
+
+
+def _group(
+    put_off: dict[Platform, list[tuple[int, float]]],
+) -> Iterator[tuple[Platform, list[tuple[int, float]]]]:
+    """Like waits together: who is told to wait an hour must not make others wait for as long."""
+    for platform, waits in put_off.items():
+        groups: dict[int, list[tuple[int, float]]] = {}
+        for each in waits:
+            groups.setdefault(int(math.log(max(each[1], 1.0), WAIT_FACTOR)), []).append(each)
+        for group in groups.values():
+            yield platform, group
 
 
 def _later(

@@ -161,6 +161,14 @@ class Station:
             found = await connection.execute(sa.select(parcels.c.state).order_by(parcels.c.state))
             return list(found.scalars())
 
+    async def waits(self) -> list[float]:
+        """For how many seconds the parcels that are left still wait."""
+        seconds = sa.extract("epoch", parcels.c.due_time - sa.func.now())
+        async with self.db.connect() as connection:
+            return [
+                float(each) for each in (await connection.execute(sa.select(seconds))).scalars()
+            ]
+
     async def pass_time(self, table: sa.Table, column: str) -> None:
         """Let what waits for a time of the database's clock be due now."""
         async with self.db.begin() as tx:

@@ -80,9 +80,9 @@ DELAYS = [
     (429, "TooManyProviderTokenUpdates", Later("TooManyProviderTokenUpdates", None, THROTTLED)),
     (400, "IdleTimeout", Later("IdleTimeout", None, OUTAGE)),
     (503, "Shutdown", Later("Shutdown", None, OUTAGE)),
-    (503, "ServiceUnavailable", Later("ServiceUnavailable", QUARTER, OUTAGE)),
-    (503, "Service Unavailable", Later("Service Unavailable", QUARTER, OUTAGE)),
-    (500, "InternalServerError", Later("InternalServerError", QUARTER, OUTAGE)),
+    (503, "ServiceUnavailable", Later("ServiceUnavailable", QUARTER, OUTAGE, is_firm=False)),
+    (503, "Service Unavailable", Later("Service Unavailable", QUARTER, OUTAGE, is_firm=False)),
+    (500, "InternalServerError", Later("InternalServerError", QUARTER, OUTAGE, is_firm=False)),
 ]
 
 
@@ -102,7 +102,9 @@ def test_an_unknown_refusal_costs_the_message_and_never_the_address(status: int)
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 def test_an_unknown_failure_of_apples_waits_a_quarter_of_an_hour(status: int) -> None:
-    assert read_answer(answer(status), NOON) == Later(str(status), QUARTER, Trouble.OUTAGE)
+    later = Later(str(status), QUARTER, OUTAGE, is_firm=False)
+
+    assert read_answer(answer(status), NOON) == later
 
 
 def test_apple_says_when_to_come_again() -> None:

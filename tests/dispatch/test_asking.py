@@ -252,6 +252,35 @@ async def test_without_an_access_token_nothing_is_sent(account: str, grant: Answ
     assert len(wire.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (Unanswered("curl 28"), Later("OAuth curl 28", None, Trouble.OUTAGE)),
+        (Forbidden("no"), Misconfigured("OAuth forbidden")),
+    ],
+)
+async def test_where_no_token_is_to_be_had_no_device_was_asked(
+    account: str, error: Unanswered | Forbidden, verdict: Verdict
+) -> None:
+    """Believed before: silence of the token's endpoint is silence of FCM's, and may have arrived.
+
+    And that an endpoint which is out of bounds is the device's.
+    """
+    clock, wire = Clock(), ScriptedWire(error)
+    fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
+
+    assert await put(wire, fcm, "a", clock, Platform.ANDROID) == verdict
+
+
+async def test_many_at_once_share_the_silence_of_the_tokens_endpoint(account: str) -> None:
+    """Believed before: one after the other may ask. Each waited for twenty seconds more."""
+    clock, wire = Clock(), ScriptedWire(Unanswered("curl 28"))
+    fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
+    await asyncio.gather(*(put(wire, fcm, f"a{n}", clock, Platform.ANDROID) for n in range(20)))
+
+    assert len(wire.asked) == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_service_account_that_google_does_not_know_is_the_credentials_fault(
     account: str, status: int

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.domain.circuits import Cause
+from services.dispatch.domain.circuits import Cause, Opening
 from services.dispatch.domain.credentials import GatewayKind
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Finding, Outcome
@@ -13,7 +13,7 @@ from services.dispatch.domain.parcels import ParcelState
 from services.dispatch.store.tables import circuits, parcels
 from services.dispatch.wire import Answer, Request, Unsent, WireError
 from tests.dispatch.answers import answer
-from tests.dispatch.makers import to_devices, to_platforms
+from tests.dispatch.makers import APP, to_devices, to_platforms
 from tests.dispatch.station import OK, apns_key, now, phones, working
 from tests.house.waiting import until
 
@@ -199,3 +199,27 @@ async def test_a_few_dead_addresses_do_not(dispatch_db: AsyncEngine) -> None:
 
     assert {found for found, _ in reports} == {Finding.DEAD}
     assert len(reports) == 30
+
+
+async def test_who_is_first_in_line_and_never_answered_does_not_keep_the_circuit_open(
+    dispatch_db: AsyncEngine,
+) -> None:
+    """Believed before: a probe may ask for the first in line. It was the same one each time."""
+    kept = {GatewayKind.APNS: apns_key()}
+
+    def reply(request: Request) -> Answer | WireError:
+        return Unsent("curl 7") if request.url.endswith("01") else OK
+
+    async with working(dispatch_db, phones(5), reply, kept) as station:
+        station.switchboard.open((APP, Platform.IOS), Opening(Cause.OUTAGE, "curl 7"))
+        await until(station.open_circuits, bool)
+        message = await station.send(to_platforms(Platform.IOS))
+        await until(station.states, lambda states: states == [PARKED])
+
+        async def probe() -> dict[int, tuple[Outcome, str]]:
+            await station.pass_time(circuits, "probe_time")
+            return await station.outcomes(message)
+
+        outcomes = await until(probe, lambda found: len(found) == 4)
+
+    assert outcomes == dict.fromkeys((2, 3, 4, 5), SENT)

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.circuits import Cause
-from services.dispatch.domain.content import Content
+from services.dispatch.domain.content import AppleOptions, Content
 from services.dispatch.domain.credentials import GatewayKind
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Finding, Outcome
 from services.dispatch.domain.parcels import Environment, ParcelState
-from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent, WireError
+from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, WireError
 from tests.dispatch.answers import answer
 from tests.dispatch.makers import to_devices
 from tests.dispatch.station import OK, apns_key, phones, working
@@ -109,8 +109,13 @@ async def test_a_message_that_prefers_loss_is_not_sent_again_when_nobody_answers
         (OK, (Outcome.SENT, ""), Finding.SANDBOX),
         (apple(400, "BadDeviceToken"), (Outcome.INVALID, "BadDeviceToken"), Finding.SUSPECT),
         (apple(410, "Unregistered"), (Outcome.INVALID, "BadDeviceToken"), Finding.SUSPECT),
+        # The key is for one environment alone: there, nobody can ever tell more of the address.
+        (
+            apple(403, "BadEnvironmentKeyIdInToken"),
+            (Outcome.INVALID, "BadDeviceToken"),
+            Finding.SUSPECT,
+        ),
         # Nothing was learnt about the address: nobody is blamed.
-        (apple(403, "BadEnvironmentKeyIdInToken"), (Outcome.INVALID, "BadDeviceToken"), None),
         (Unanswered("curl 56"), (Outcome.INVALID, "BadDeviceToken"), None),
     ],
 )
@@ -136,6 +141,45 @@ async def test_an_address_that_is_not_known_here_is_asked_for_there_once(
     assert [found for found, _ in reports] == ([finding] if finding else [])
     assert len(station.wire.asked) == 2
     assert open_ == {}
+
+
+async def test_a_message_that_would_not_live_a_quarter_of_an_hour_is_tried_again_before(
+    dispatch_db: AsyncEngine,
+) -> None:
+    """Believed before: one 503 of Apple's ends it, for want of fifteen minutes."""
+    soon = Content(alert="Your code is 4711", apple=AppleOptions(time_to_live=300))
+    people, kept = phones(1, environment=Environment.PRODUCTION), {GatewayKind.APNS: apns_key()}
+    busy = apple(503, "ServiceUnavailable")
+    async with working(dispatch_db, people, lambda _: busy, kept) as station:
+        message = await station.send(to_devices("phone"), content=soon)
+        await until(station.states, lambda states: states == [DELAYED])
+        [wait] = await station.waits()
+        outcomes = await station.outcomes(message)
+
+    assert outcomes == {}
+    assert 100 < wait < 151
+
+
+async def test_who_is_told_to_wait_an_hour_keeps_nobody_else_waiting(
+    dispatch_db: AsyncEngine,
+) -> None:
+    """Believed before: all who are put off wait for the longest that anybody was told.
+
+    A browser's push service is whoever its client names, and may say what it likes.
+    """
+
+    def reply(request: Request) -> Answer:
+        seconds = "3600" if request.url.endswith("1") else "5"
+        return answer(429, {"reason": "TooManyRequests"}, retry_after=seconds)
+
+    kept = {GatewayKind.APNS: apns_key()}
+    async with working(dispatch_db, phones(3), reply, kept) as station:
+        await station.send(to_devices("phones"))
+        await until(station.states, lambda states: states == [DELAYED] * 2)
+        short, long = sorted(await station.waits())
+
+    assert short < 6
+    assert long > 3500
 
 
 async def test_a_device_at_home_in_the_other_environment_is_asked_for_there(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.dispatch.domain.credentials import (
     ApnsCertificate,
@@ -115,6 +116,16 @@ async def test_connections_are_shared_by_those_who_show_the_same() -> None:
     )
 
     assert first.pool == same.pool != other.pool
+
+
+async def test_whoever_claims_anothers_key_id_does_not_get_onto_its_connections() -> None:
+    """Believed before: Apple's words for a key name it. A tenant may write down any, and a key."""
+    claimed = replace(KEY, private_key=keys.pem(ec.generate_private_key(ec.SECP256R1())))
+    first, other = [
+        await request_of(open_pool(Book(apns=each)), Platform.IOS) for each in (KEY, claimed)
+    ]
+
+    assert first.pool != other.pool
 
 
 @pytest.mark.parametrize("platform", list(Platform))

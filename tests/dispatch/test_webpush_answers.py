@@ -71,7 +71,7 @@ LAW: list[tuple[Answer, Verdict]] = [
     (mozilla(500, 999), Later("500 errno 999", None, OUTAGE)),
     *((mozilla(502, e), Later(f"502 errno {e}", None, OUTAGE)) for e in (902, 903)),
     # Their bridge is misconfigured: slowly.
-    *((mozilla(502, e), Later(f"502 errno {e}", 900.0, OUTAGE)) for e in (900, 901)),
+    *((mozilla(502, e), Later(f"502 errno {e}", 900.0, OUTAGE, is_firm=False)) for e in (900, 901)),
     (mozilla(503, 201, retry_after="60"), Later("503 errno 201", 60.0, OUTAGE)),
     (mozilla(503, 202), Later("503 errno 202", None, OUTAGE)),
     *(

@@ -11,7 +11,11 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from services.dispatch.domain.credentials import ApnsCertificate, ApnsCredential
 from services.dispatch.domain.messages import Message, Platform
@@ -93,7 +97,8 @@ def _read_delay(answer: Answer, reason: str, asked: datetime) -> Later | None:
     if reason in RECONNECT:
         return Later(reason, seconds, Trouble.OUTAGE)
     if answer.status >= 500:
-        return Later(reason, seconds or SERVER_ERROR_SECONDS, Trouble.OUTAGE)
+        is_firm = bool(seconds)
+        return Later(reason, seconds or SERVER_ERROR_SECONDS, Trouble.OUTAGE, is_firm)
     if reason == "TooManyProviderTokenUpdates":
         return Later(reason, seconds, Trouble.THROTTLED)
     # TooManyRequests is about this one device: others are not slowed for it.
@@ -139,11 +144,14 @@ class ProviderToken:
         self._clock = clock
         self._text = ""
         self._minted = datetime.min.replace(tzinfo=UTC)
+        # Whoever names another's team and key id, with a key of its own, must not get into its way.
+        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        self._key_digest = sha256(point).hexdigest()[:16]
         self._generation = 0
 
     @property
     def pool(self) -> str:
-        return f"apns {self._team_id} {self._key_id} {self._generation}"
+        return f"apns {self._team_id} {self._key_id} {self._key_digest} {self._generation}"
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"bearer {self.get()}"),)

@@ -67,7 +67,8 @@ async def ask_home(
     match second:
         case Accepted() if other.environment is not None:
             return Asked(second, start, FINDINGS[other.environment])
-        case Suspect() | Dead():
+        # Misconfigured: the credential is for its own environment alone, and says no more.
+        case Suspect() | Dead() | Misconfigured():
             return Asked(verdict, start, Finding.SUSPECT)
         case _:
             return Asked(verdict, start)

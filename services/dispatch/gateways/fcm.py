@@ -42,7 +42,7 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
-from services.dispatch.wire import Answer, Request, Unsent, Wire
+from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, Wire
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -179,7 +179,7 @@ class OAuthTokens:
         self._account = account
         self._wire = wire
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
         self._token = ""
         self._fetch_time = self._renew_time = LONG_AGO
 
@@ -195,16 +195,33 @@ class OAuthTokens:
             Unsent: if the token endpoint does not give one; nothing was sent to a device.
             CredentialRefused: if it never will.
         """
-        if self._clock() < self._renew_time:
-            return self._token
-        async with self._lock:
-            if self._clock() >= self._renew_time:
-                await self._fetch()
-            return self._token
+        if self._clock() >= self._renew_time:
+            await asyncio.shield(self._fetch_once())
+        return self._token
+
+    def _fetch_once(self) -> asyncio.Task[None]:
+        """All who wait share the answer, and the silence: in turn they would wait for hours."""
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch())
+            self._fetching.add_done_callback(self._end_fetching)
+        return self._fetching
+
+    def _end_fetching(self, fetching: asyncio.Task[None]) -> None:
+        self._fetching = None
+        if not fetching.cancelled():
+            fetching.exception()  # whoever waited has it; perhaps nobody does any more
+
+    async def _post(self, now: datetime) -> Answer:
+        try:
+            return await self._wire.post(self.ask(now))
+        except Forbidden:
+            raise CredentialRefused("OAuth forbidden") from None
+        except Unanswered as error:
+            raise Unsent(f"OAuth {error}") from None
 
     async def _fetch(self) -> None:
         now = self._clock()
-        answer = await self._wire.post(self.ask(now))
+        answer = await self._post(now)
         body = read_members(answer.body)
         token, seconds = body.get("access_token"), body.get("expires_in")
         if answer.status in REFUSED_GRANTS:

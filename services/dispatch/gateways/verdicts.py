@@ -38,6 +38,8 @@ class Later:
     reason: str
     seconds: float | None = None
     trouble: Trouble = Trouble.DEVICE
+    # False: `seconds` is a vendor's advice. A message that would not live so long is tried before.
+    is_firm: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,14 +69,16 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
         case 429:
             return Later(reason, read_retry_after(answer.headers, asked))
         case number if number >= 500:
-            return Later(reason, _read_wait(answer, reason, asked), Trouble.OUTAGE)
+            return _read_outage(answer, reason, asked)
         case _:
             return Refused(reason)
 
 
-def _read_wait(answer: Answer, reason: str, asked: datetime) -> float | None:
+def _read_outage(answer: Answer, reason: str, asked: datetime) -> Later:
     seconds = read_retry_after(answer.headers, asked)
-    return BRIDGE_SECONDS if seconds is None and reason in BRIDGE_BROKEN else seconds
+    if seconds is None and reason in BRIDGE_BROKEN:
+        return Later(reason, BRIDGE_SECONDS, Trouble.OUTAGE, is_firm=False)
+    return Later(reason, seconds, Trouble.OUTAGE)
 
 
 def _read_reason(answer: Answer) -> str:

@@ -18,6 +18,11 @@ def retry_seconds(attempt: int, uniform: Uniform) -> float:
     return uniform(FIRST_SECONDS, 2 * ceiling)
 
 
+def shorten(wait: float, left: float) -> float:
+    """A wait that nobody demands, so short that the message lives to be tried again."""
+    return min(wait, max(left / 2, FIRST_SECONDS))
+
+
 def closed_seconds(failures: int, first: float, highest: float, uniform: Uniform) -> float:
     """For a whole credential, until its next probe: never so soon that the probes are the load."""
     ceiling = min(first * 2.0 ** min(failures, 32), highest)
