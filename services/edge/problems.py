@@ -242,6 +242,10 @@ def _target_unknown(fault: RemoteFault) -> Problem:
     )
 
 
+def _fuse_missing(fault: RemoteFault) -> Problem:
+    return missing("Fuse", "platform", read_platform_name(fault.facts.get("platform", "")))
+
+
 def _request_id_reused(_: RemoteFault) -> Problem:
     return Problem(
         409, RESOURCE_EXISTS, "The 'Idempotency-Key' was already used for another request."
@@ -271,10 +275,6 @@ REGISTRY, TARGETING, DISPATCH = "registry.carillon", "targeting.carillon", "disp
 
 
 # Outages of any room are told by their gRPC code and need no row.
-def _fuse_missing(fault: RemoteFault) -> Problem:
-    return missing("Fuse", "platform", read_platform_name(fault.facts.get("platform", "")))
-
-
 FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (REGISTRY, "FIELD_INVALID"): _field_invalid,
     (REGISTRY, "PAGE_TOKEN_INVALID"): _cursor_invalid,

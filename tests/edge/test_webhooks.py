@@ -156,3 +156,13 @@ async def test_a_wrong_field_is_named(world: World, changes: dict[str, Any], fie
     assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
     assert f"'{field}'" in answer.json()["message"]
     assert not world.webhooks.webhooks
+
+
+async def test_a_name_may_hold_a_slash(world: World) -> None:
+    created = await world.post("/webhooks", HOOK | {"name": "a/b c"})
+    path = created.json()["href"].split(APP_ID)[1]
+
+    read = await world.call("GET", path)
+    deleted = await world.call("DELETE", path)
+
+    assert (read.json()["name"], deleted.status_code) == ("a/b c", 204)

@@ -15,7 +15,7 @@ from services.edge.names import PLATFORM_CODES
 from services.edge.pages import Pager, read_page
 from services.edge.receipts import Receipts
 from services.edge.rooms import Rooms
-from services.edge.routes.devices import ANONYMOUS
+from services.edge.routes.devices import ANONYMOUS, read_asked_user
 from services.edge.routes.messages import SingleMessage, read_message_id
 from services.edge.times import write_time
 
@@ -105,11 +105,9 @@ class Deliveries:
             page_size=page.size,
             page_token=page.cursor,
             skip=page.offset,
+            device_id=call.query("deviceId") or None,
+            user_id=read_asked_user(call),
         )
-        if call.query("deviceId"):
-            request.device_id = call.query("deviceId")
-        if call.query("userId"):
-            request.user_id = call.query("userId")
         listed = await self._rooms.messages.ListDeliveries(request, timeout=self._rooms.timeout)
         outcomes = [_render(delivery) for delivery in listed.deliveries]
         described = self._pager.tell(call.request, listed, len(outcomes))

@@ -56,9 +56,8 @@ class DeviceLists:
             page_size=page.size,
             page_token=page.cursor,
             skip=page.offset,
+            user_id=devices.read_asked_user(call),
         )
-        if call.query("userId"):
-            request.user_id = devices.read_user_id(call.query("userId"))
         listed = await self._rooms.devices.ListDevices(request, timeout=self._rooms.timeout)
         return self._answer(call, listed, listed.devices)
 
@@ -72,9 +71,8 @@ class DeviceLists:
             page_size=page.size,
             page_token=page.cursor,
             skip=page.offset,
+            user_id=devices.read_asked_user(call),
         )
-        if call.query("userId"):
-            request.user_id = devices.read_user_id(call.query("userId"))
         listed = await self._rooms.subscriptions.ListSubscriptions(
             request, timeout=self._rooms.timeout
         )

@@ -56,9 +56,10 @@ class Devices:
         if not body.platform:
             raise problems.required("platform")
         user_id = _read_attached_user(call, body)
+        platform = read_platform(body.platform, "platform")
         device = Device(
             device_id=body.device_id,
-            platform=read_platform(body.platform, "platform"),
+            platform=platform,
             address=body.token,
             user_id=user_id,
             variables=body.variables,
@@ -90,15 +91,15 @@ class Devices:
             raise problems.invalid("token", "must not be empty")
         device = Device(device_id=device_id, user_id=_read_attached_user(call, body))
         mask = ["user_id"]
+        if body.platform:
+            device.platform = read_platform(body.platform, "platform")
+            mask.append("platform")
         if body.token is not None:
             device.address = body.token
             mask.append("address")
         if body.variables is not None:
             device.variables.update(body.variables)
             mask.append("variables")
-        if body.platform:
-            device.platform = read_platform(body.platform, "platform")
-            mask.append("platform")
         request = pb.UpdateDeviceRequest(app_id=call.app_id, device=device)
         request.update_mask.paths.extend(mask)
         updated = await self._rooms.devices.UpdateDevice(request, timeout=self._rooms.timeout)
@@ -117,17 +118,24 @@ def visible_to(call: Call) -> frozenset["DeviceState.ValueType"]:
     return VISIBLE_TO_BACK_ENDS if call.is_back_end else VISIBLE_TO_CLIENTS
 
 
-def read_user_id(user_id: str | None) -> str:
-    """Nobody in particular is `anonymous` outside and empty inside."""
-    return "" if user_id in {None, ANONYMOUS} else str(user_id)
+def read_asked_user(call: Call) -> str | None:
+    """The user whose part of a list is asked for; None where any will do.
+
+    Raises:
+        Problem: 400 for `anonymous`: most devices may be nobody's, and no index tells them apart.
+    """
+    name = call.query("userId")
+    if name == ANONYMOUS:
+        raise problems.invalid("userId", f"must name a user; '{ANONYMOUS}' is none")
+    return name or None
 
 
 def _read_attached_user(call: Call, body: DeviceBody) -> str:
-    """The user to attach: whoever names one must have proved itself."""
-    user_id = read_user_id(body.user_id)
-    if user_id:
-        call.demand(Access.ATTACH_USER)
-    return user_id
+    """The user to attach, empty for nobody: whoever names one must have proved itself."""
+    if not body.user_id or body.user_id == ANONYMOUS:
+        return ""
+    call.demand(Access.ATTACH_USER)
+    return body.user_id
 
 
 def _read_user_agent(call: Call) -> str:

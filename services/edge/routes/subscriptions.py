@@ -18,7 +18,7 @@ from services.edge.links import Links
 from services.edge.pages import Pager, read_page
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
-from services.edge.routes.devices import read_user_id
+from services.edge.routes.devices import read_asked_user
 
 FIELDS = {"tagName": "tag_name", "deviceId": "device_id"}
 FILTERS = dict.fromkeys(FIELDS, frozenset({EXACT, CONTAINS}))
@@ -193,8 +193,9 @@ def _narrow(request: pb.ListSubscriptionsRequest, call: Call) -> None:
         request.device_id = call.query("deviceId")
     if call.query("tagName"):
         request.tag_name = call.query("tagName")
-    if call.query("userId"):
-        request.user_id = read_user_id(call.query("userId"))
+    user_id = read_asked_user(call)
+    if user_id:
+        request.user_id = user_id
     for one in read_filters(call.request, FILTERS):
         request.matchers.add(
             field=FIELDS[one.name], values=one.values, contains=one.operator == CONTAINS

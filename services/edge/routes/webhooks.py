@@ -57,8 +57,11 @@ class Webhooks:
         self._pager = Pager(links)
 
     def routes(self, door: Door) -> list[Route]:
-        """Without a name DELETE is refused: which one it means nobody can tell."""
-        one = APP + "/webhooks/{name}"
+        """Without a name DELETE is refused: which one it means nobody can tell.
+
+        Names may have slashes in them, so what stands below a webhook comes before it.
+        """
+        one = APP + "/webhooks/{name:path}"
         return [
             door.route(
                 APP + "/webhooks",
