@@ -29,7 +29,7 @@ from services.dispatch.gateways.verdicts import Accepted
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Wire
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 
 PLATFORMS = {
     "apns": Platform.IOS,

@@ -20,7 +20,7 @@ from bench.premises import Premises, open_premises
 from services.dispatch.gateways.fcm import OAuthTokens
 from services.dispatch.wire import Request
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 
 WARM_UP = 30
 TO_DEVICE = 500

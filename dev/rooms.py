@@ -107,8 +107,13 @@ def _gateways(ports: Ports, state: Path) -> dict[str, str]:
         **dict.fromkeys(GATEWAY_URLS, sandbox),
         **given,
         "GATEWAY_CA_FILE": str(_gather_authorities(state, given.get("GATEWAY_CA_FILE", ""))),
-        "EGRESS_ALLOW": ",".join(filter(None, (EGRESS, given.get("EGRESS_ALLOW")))),
+        "EGRESS_ALLOW": _allow_egress(),
     }
+
+
+def _allow_egress() -> str:
+    given = from_environment("EGRESS_ALLOW")
+    return ",".join((EGRESS, *given.values()))
 
 
 def _gather_authorities(state: Path, given: str) -> Path:
@@ -131,4 +136,5 @@ def _edge(ports: Ports, keys: Keys, registry: str, targeting: str, dispatch: str
         "REGISTRY_ADDRESS": registry,
         "TARGETING_ADDRESS": targeting,
         "DISPATCH_ADDRESS": dispatch,
+        "EGRESS_ALLOW": _allow_egress(),
     }

@@ -43,9 +43,9 @@ from services.dispatch.settings import Settings
 from services.dispatch.switchboard import Switchboard
 from services.dispatch.wire import Wire
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
 from services.kit.client import open_channel
 from services.kit.database import Ringer, listen, open_engine
+from services.kit.egress import EgressGuard
 from services.kit.process import House
 from services.kit.server import new_server, serve
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from services.dispatch.domain.vault import KEY_BYTES, Vault
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
 from services.dispatch.switchboard import Limits
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from services.kit.settings import SettingInvalid
 
 APPLE_BYTES_MAX = 4096

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from services.edge import problems
 from services.edge.admission import Admission
+from services.edge.browser_tokens import BrowserTokens
 from services.edge.cors import Cors, Preflights
 from services.edge.door import Door
 from services.edge.judging import Judging
@@ -42,6 +43,7 @@ from services.edge.routes.web_sites import WebSites
 from services.edge.routes.webhooks import Webhooks
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
+from services.kit.egress import EgressGuard
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
@@ -60,8 +62,9 @@ def build_app(
 ) -> Starlette:
     """The whole REST API."""
     origins = Origins(rooms, settings.auth_cache_seconds, clock)
+    tokens = BrowserTokens(EgressGuard.allowing(settings.egress_allow), clock)
     app = Starlette(
-        routes=_list_routes(rooms, settings, admission, origins),
+        routes=_list_routes(rooms, settings, admission, origins, tokens),
         middleware=[
             Middleware(Cors, origins=origins),
             Middleware(Observer),
@@ -75,12 +78,16 @@ def build_app(
 
 
 def _list_routes(
-    rooms: Rooms, settings: Settings, admission: Admission, origins: Origins
+    rooms: Rooms,
+    settings: Settings,
+    admission: Admission,
+    origins: Origins,
+    tokens: BrowserTokens,
 ) -> list[Route]:
     """Fixed paths stand before the parameters that would swallow them."""
     door = Door(admission, settings.max_body_bytes)
     links = Links(settings.public_url)
-    devices = Devices(rooms, links)
+    devices = Devices(rooms, links, tokens)
     return [
         *health.routes(door),
         *Reference(settings.public_url).routes(door),

@@ -32,6 +32,8 @@ class Settings:
     # Whether a subscription made twice is refused with 409: the Android SDK takes that for a
     # failure.
     strict_subscriptions: bool = False
+    # Hosts, addresses and networks that a browser's token may name beside the public internet.
+    egress_allow: tuple[str, ...] = ()
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""
 

@@ -21,7 +21,7 @@ from services.dispatch.gateways.jwt import encode_base64url
 from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from tests.dispatch.makers import a_message, a_recipient, rendered
 from tests.house.waiting import until
 from tests.peers import PEERS, needs_peers

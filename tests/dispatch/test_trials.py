@@ -27,7 +27,7 @@ from services.dispatch.gateways.trials import (
 )
 from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from services.registry.domain.certificates import read_pkcs12
 from services.sandbox.app import running
 from services.sandbox.settings import Settings

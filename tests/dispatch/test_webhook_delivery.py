@@ -28,7 +28,7 @@ from services.dispatch.follower import Follower
 from services.dispatch.receiving import Receiving
 from services.dispatch.store import days, events, messages, news
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from tests.dispatch.clocks import Clock, this_second
 from tests.dispatch.makers import APP, OTHER_APP, a_message
 from tests.listener import Listener, listening

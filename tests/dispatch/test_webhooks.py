@@ -34,7 +34,7 @@ from services.dispatch.domain.webhooks import (
     sign,
     split_url,
 )
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from services.kit.faults import FieldInvalid
 from tests.conftest import NOON
 from tests.dispatch.clocks import Clock

@@ -5,11 +5,17 @@ import pytest
 from carillon.registry.v1.device_pb2 import DeviceState
 from tests.edge.conftest import APP_ID, World
 
+WEB_TOKEN = (
+    '{"endpoint":"https://93.184.216.34/x","userPublicKey":"BA'
+    + "A" * 85
+    + '=","userAuth":"AAAAAAAAAAAAAAAAAAAAAA=="}'
+)
+
 
 async def fill(world: World) -> None:
     await world.register(deviceId="a", platform="G", userId="ada")
     await world.register(deviceId="b", platform="A", userId="ada")
-    await world.register(deviceId="c", platform="WEB_CHROME")
+    await world.register(deviceId="c", platform="WEB_CHROME", token=WEB_TOKEN)
     await world.create_tag("news")
     for device_id in ("a", "b"):
         await world.post("/subscriptions", {"deviceId": device_id, "tagName": "news"})
@@ -21,7 +27,6 @@ async def fill(world: World) -> None:
         ("", "abc"),
         ("expand=true&unknown=1", "abc"),
         ("userId=ada", "ab"),
-        ("userId=anonymous", "c"),
         ("userId=nobody", ""),
         ("filter=platform==A", "b"),
         ("filter=platform==A,web_chrome", "bc"),
@@ -73,6 +78,8 @@ async def test_only_dead_ones_are_left_out_of_a_tag(world: World) -> None:
         ("filter=userId==ada", "FPWSE0005E", "filter"),
         ("filter=nonsense", "FPWSE0005E", "filter"),
         ("userId=%00", "FPWSE0005E", "userId"),
+        ("userId=anonymous", "FPWSE0005E", "userId"),
+        ("userId=anonymous&tagName=news", "FPWSE0005E", "userId"),
     ],
 )
 async def test_a_wrong_query_is_refused_by_name(

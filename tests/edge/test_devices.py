@@ -39,7 +39,11 @@ async def test_registering_again_is_201_and_replaces_the_token(world: World) -> 
 
 
 async def test_a_web_token_comes_back_byte_for_byte(world: World) -> None:
-    token = '{"endpoint":"https://push/é/1","userPublicKey":"BA==","userAuth":"a/b+=="}'
+    token = (
+        ' {"endpoint" : "https:\\/\\/93.184.216.34/%C3%A9","expires":null,"userPublicKey":"BA'
+        + "A" * 85
+        + '=","userAuth":"a/b+AAAAAAAAAAAAAAAAAA==","é":1}\n'
+    )
     await world.register(token=token, platform="web_chrome")
 
     answer = await world.call("GET", "/devices/phone")

@@ -76,7 +76,7 @@ async def test_an_id_that_ends_in_an_encoded_slash_keeps_it(world: World) -> Non
 @pytest.mark.parametrize("platform", ["g", "G", "web_chrome", "Web_Firefox", "AppExt_Chrome", "a"])
 async def test_a_platform_in_any_case(world: World, platform: str) -> None:
     token = (
-        '{"endpoint":"https://push.example.com/x","userPublicKey":"B'
+        '{"endpoint":"https://93.184.216.34/x","userPublicKey":"B'
         + "A" * 86
         + '=","userAuth":"AAAAAAAAAAAAAAAAAAAAAA=="}'
         if platform.lower().startswith("web")

@@ -25,10 +25,10 @@ from services.dispatch.domain.webhooks import (
 )
 from services.dispatch.gatherer import WATCH
 from services.dispatch.store import events, webhooks
-from services.dispatch.wire.egress import EgressGuard
-from services.dispatch.wire.lookup import leads_out
 from services.kit import paging
+from services.kit.egress import EgressGuard
 from services.kit.faults import FieldInvalid
+from services.kit.lookup import leads_out
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from services.dispatch.wire import Answer, Forbidden, Identity, Request, Unanswered, Unsent
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 
 CONNECT_SECONDS = 5
 MILLISECONDS = 1000

@@ -9,6 +9,7 @@ from carillon.registry.v1.device_pb2 import Device, DeviceState
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
+from services.edge.browser_tokens import BrowserTokens
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.names import PLATFORM_CODES
@@ -32,9 +33,10 @@ class DeviceBody(msgspec.Struct, rename="camel"):
 
 
 class Devices:
-    def __init__(self, rooms: Rooms, links: Links) -> None:
+    def __init__(self, rooms: Rooms, links: Links, tokens: BrowserTokens) -> None:
         self._rooms = rooms
         self._links = links
+        self._tokens = tokens
 
     def routes(self, door: Door) -> list[Route]:
         return [
@@ -57,6 +59,7 @@ class Devices:
             raise problems.required("platform")
         user_id = _read_attached_user(call, body)
         platform = read_platform(body.platform, "platform")
+        await self._tokens.check(platform, body.token)
         device = Device(
             device_id=body.device_id,
             platform=platform,
@@ -95,6 +98,7 @@ class Devices:
             device.platform = read_platform(body.platform, "platform")
             mask.append("platform")
         if body.token is not None:
+            await self._tokens.check(device.platform, body.token)
             device.address = body.token
             mask.append("address")
         if body.variables is not None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.dispatch.wire import Forbidden, Identity, Request, Unanswered, Unsent, WireError
 from services.dispatch.wire.curl import CurlWire
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 from services.sandbox import certificates, exchange
 from services.sandbox.certificates import Certificates
 from tests.dispatch.wire.servers import PlainServer, demand, http2_server, make_identity

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
 
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 
 CLOSED = EgressGuard.allowing(())
 OPEN = EgressGuard.allowing(("sandbox.internal", "127.0.0.1", "10.8.0.0/16", "fd00::/8"))

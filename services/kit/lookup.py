@@ -4,7 +4,7 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
-from services.dispatch.wire.egress import EgressGuard
+from services.kit.egress import EgressGuard
 
 LOOKUP_SECONDS = 1.0
 
