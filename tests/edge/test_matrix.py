@@ -86,6 +86,15 @@ ROWS = {
     ("GET", "/{app_id}/messages/{message_id}/report"): READ,
     ("GET", "/{app_id}/messages/{message_id}/deliverystatus"): READ,
     ("PUT", "/{app_id}/messages/{message_id}/deliverystatus"): "C" + WRITE,
+    # Webhooks.
+    ("GET", "/{app_id}/webhooks"): READ,
+    ("POST", "/{app_id}/webhooks"): WRITE,
+    ("GET", "/{app_id}/webhooks/{name}"): READ,
+    ("PUT", "/{app_id}/webhooks/{name}"): WRITE,
+    ("DELETE", "/{app_id}/webhooks/{name}"): MANAGE,
+    ("POST", "/{app_id}/webhooks/{name}/secret"): MANAGE,
+    ("GET", "/{app_id}/webhooks/{name}/deadLetters"): READ,
+    ("POST", "/{app_id}/webhooks/{name}/deadLetters/replay"): WRITE,
     # Channels.
     **{
         row: admitted
