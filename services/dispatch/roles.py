@@ -20,7 +20,7 @@ from services.dispatch.announcer import Announcer
 from services.dispatch.api.channel_service import ChannelServicer
 from services.dispatch.api.circuit_service import CircuitServicer
 from services.dispatch.api.credential_service import CredentialServicer
-from services.dispatch.api.feeds import DeviceFeed
+from services.dispatch.api.feeds import DeviceFeed, SubscriptionFeed
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.api.webhook_service import WebhookServicer
@@ -28,6 +28,7 @@ from services.dispatch.caller import Caller, Limits
 from services.dispatch.delivery import Desk
 from services.dispatch.dismisser import Dismisser
 from services.dispatch.domain.parcels import Lane
+from services.dispatch.domain.rooms import EventFeed
 from services.dispatch.fanout import FanOut
 from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
@@ -71,7 +72,10 @@ class Premises:
         targeting = open_channel(house, settings.targeting_address)
         self.registry = RegistryRoom(registry, settings.room_timeout)
         self.targeting = TargetingRoom(targeting, settings.room_timeout)
-        self.sources = [DeviceFeed(registry, settings.room_timeout)]
+        self.sources: list[EventFeed] = [
+            DeviceFeed(registry, settings.room_timeout),
+            SubscriptionFeed(targeting, registry, settings.room_timeout),
+        ]
 
     def open_wire(self) -> Wire:
         """One for each role that asks gateways; closed with the house."""

@@ -8,6 +8,7 @@ from services.kit.database import open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
 from services.targeting.api import services
+from services.targeting.api.changes import ChangeServicer
 from services.targeting.api.rooms import Registry
 from services.targeting.api.subscriptions import SubscriptionServicer
 from services.targeting.api.tags import TagServicer
@@ -40,7 +41,7 @@ async def open_room(house: House, settings: Settings, clock: Callable[[], dateti
     house.keep_running("sweeper", sweeper.run(house.ending))
     counting = Counting(db, settings.count_interval)
     house.keep_running("counting", counting.run(house.ending))
-    server = new_server("targeting")
+    server = new_server("targeting", quiet=services.POLLS)
     services.add_servicers(
         server,
         TagServicer(db, clock),
@@ -50,5 +51,6 @@ async def open_room(house: House, settings: Settings, clock: Callable[[], dateti
         TargetingServicer(
             Cutter(TagCutter(db), registry), Resolver(db, registry, registry), Checker(db, registry)
         ),
+        ChangeServicer(db, clock),
     )
     return await serve(house, server, settings.listen, services.NAMES)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.targeting.domain.faults import DeviceNotFound, SubscriptionNotFound
 from services.targeting.domain.registry import Identities
@@ -61,9 +61,10 @@ class Enroller:
         device = await find_device(self._registry, app_id, device_id)
         async with self._db.begin() as tx:
             ids = await tags.ids_of(tx, app_id, names)
-            new = await subscriptions.add(tx, app_id, device, list(ids.values()), self._clock())
+            now = self._clock()
+            new = await subscriptions.add(tx, app_id, device, list(ids.values()), now)
             changed = {name for name, tag_id in ids.items() if tag_id in new}
-            if PUSH_ALL in names and await opt_outs.come_back(tx, app_id, device.uid):
+            if PUSH_ALL in names and await opt_outs.come_back(tx, app_id, device.uid, now):
                 changed.add(PUSH_ALL)
         return _sort(device, names, {PUSH_ALL: NO_TAG, **ids}, changed)
 
@@ -76,9 +77,10 @@ class Enroller:
         device = await find_device(self._registry, app_id, device_id)
         async with self._db.begin() as tx:
             ids = await tags.ids_of(tx, app_id, names)
-            ended = await subscriptions.remove(tx, app_id, device, list(ids.values()))
+            now = self._clock()
+            ended = await subscriptions.remove(tx, app_id, device, list(ids.values()), now)
             changed = {name for name, tag_id in ids.items() if tag_id in ended}
-            if PUSH_ALL in names and await self._opt_out(tx, app_id, device):
+            if PUSH_ALL in names and await opt_outs.leave(tx, app_id, device.uid, now):
                 changed.add(PUSH_ALL)
         return _sort(device, names, {PUSH_ALL: NO_TAG, **ids}, changed)
 
@@ -117,9 +119,6 @@ class Enroller:
     async def _device(self, app_id: UUID, uid: int) -> Device | None:
         devices = await self._registry.by_uids(app_id, [uid]) if uid else []
         return next((device for device in devices if device.known), None)
-
-    async def _opt_out(self, tx: AsyncConnection, app_id: UUID, device: Device) -> bool:
-        return await opt_outs.leave(tx, app_id, device.uid, self._clock())
 
 
 async def find_device(registry: Identities, app_id: UUID, device_id: str) -> Device:

@@ -1,4 +1,4 @@
-"""Clears away what is left of deleted tags and applications, a batch at a time."""
+"""Clears away what is left of deleted tags and applications, and what was told, in batches."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.targeting.rounds import repeat
-from services.targeting.store import removals
+from services.targeting.store import events, removals
 
 log = structlog.get_logger()
 
@@ -33,7 +33,12 @@ class Sweeper:
         await repeat("sweeper", self.step, ending, self._seconds)
 
     async def step(self) -> bool:
-        """Clear away one batch of the oldest removal; True if there may be more."""
+        """Clear away one batch of each; True if there may be more."""
+        swept = await self._sweep()
+        return await self._forget() or swept
+
+    async def _sweep(self) -> bool:
+        """Clear away one batch of the oldest removal."""
         async with self._db.begin() as tx:
             removal = await removals.take(tx, self._clock() - GRACE)
             if removal is None:
@@ -42,3 +47,10 @@ class Sweeper:
                 await removals.finish(tx, removal)
                 log.info("removal.finished", app_id=str(removal.app_id), tag_id=removal.tag_id)
         return True
+
+    async def _forget(self) -> bool:
+        """Forget one batch of old events, and the watches that are over."""
+        now = self._clock()
+        async with self._db.begin() as tx:
+            await events.forget_watches(tx, now)
+            return await events.remove(tx, now - events.KEEP, self._batch) == self._batch

@@ -87,3 +87,35 @@ async def test_what_happens_to_a_device(app: App) -> None:
     assert registered["entity"] == common | owner | {"userId": "anna"}
     assert updated["entity"] == common | {"userId": "bert"}
     assert ended["entity"] == common | owner | {"userId": "bert"}
+
+
+async def test_what_happens_to_a_subscription(app: App) -> None:
+    phone = await app.register("G", user_id="anna")
+    await app.insist("POST", "/tags", {"name": "mortgage-rates"})
+    async with listening() as listener:
+        await listen(app, listener, "onSubscribe,onUnsubscribe")
+        asked = {"deviceId": phone.device_id, "tagName": "mortgage-rates"}
+        made = await app.ask("POST", "/subscriptions", asked, as_client=True)
+        await listener.until(1)
+        names = {"deviceId": phone.device_id, "tagNames": ["mortgage-rates", "Push.ALL"]}
+        await app.ask("POST", "/subscriptions?action=delete", names, as_client=True)
+        calls = await listener.until(3)
+
+    subscribed, *ended = [call.body for call in calls]
+    device = {
+        "id": subscribed["entity"]["device"]["id"],
+        "deviceId": phone.device_id,
+        "applicationId": app.demo.app_id,
+        "userId": "anna",
+        "token": phone.token,
+        "platform": "G",
+    }
+    told = {
+        "device": device,
+        "tagName": "mortgage-rates",
+        "subscriptionId": made.json()["subscriptionId"],
+    }
+    assert (subscribed["type"], subscribed["entity"]) == ("onSubscribe", told)
+    assert [body["type"] for body in ended] == ["onUnsubscribe", "onUnsubscribe"]
+    assert told | {"deviceId": phone.device_id} in [body["entity"] for body in ended]
+    assert {body["entity"]["tagName"] for body in ended} == {"mortgage-rates", "Push.ALL"}

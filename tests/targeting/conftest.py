@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from carillon.targeting.v1 import (
+    change_service_pb2_grpc,
     subscription_service_pb2_grpc,
     tag_service_pb2_grpc,
     targeting_service_pb2_grpc,
@@ -41,6 +42,7 @@ class Room:
     tags: "tag_service_pb2_grpc.TagServiceAsyncStub"
     subscriptions: "subscription_service_pb2_grpc.SubscriptionServiceAsyncStub"
     targets: "targeting_service_pb2_grpc.TargetingServiceAsyncStub"
+    changes: "change_service_pb2_grpc.ChangeServiceAsyncStub"
     registry: RegistryRoom
     registry_server: grpc.aio.Server
 
@@ -100,6 +102,7 @@ async def room(
                 tag_service_pb2_grpc.TagServiceStub(channel),
                 subscription_service_pb2_grpc.SubscriptionServiceStub(channel),
                 targeting_service_pb2_grpc.TargetingServiceStub(channel),
+                change_service_pb2_grpc.ChangeServiceStub(channel),
                 servicer,
                 server,
             )

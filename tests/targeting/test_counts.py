@@ -40,7 +40,7 @@ async def step(tx: AsyncConnection, app: UUID, what: str, names: Sequence[str], 
         case "subscribe":
             await subscriptions.add(tx, app, device, tag_ids, NOON)
         case "unsubscribe":
-            await subscriptions.remove(tx, app, device, tag_ids)
+            await subscriptions.remove(tx, app, device, tag_ids, NOON)
         case "end":
             await subscriptions.end_devices(tx, [(app, uid)])
         case "sweep" if tag_ids:

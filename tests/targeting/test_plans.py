@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from dev.postgres import Postgres
 from services.kit.database import open_engine
 from services.kit.paging import Window
+from services.targeting.domain.events import Position
 from services.targeting.domain.platforms import PLATFORMS, Platform
 from services.targeting.domain.slices import MAX_UID, Slice
 from services.targeting.domain.subscriptions import Device, TagFilter
 from services.targeting.store import (
     audience,
     counts,
+    events,
     listings,
     opt_outs,
     removals,
@@ -49,6 +51,25 @@ COUNTED = """
     INSERT INTO counts SELECT app_id, 2, n, 1 + n FROM other
 """
 
+# By a hundred thousand transactions of other applications.
+TOLD = """
+    WITH watched AS (
+        INSERT INTO watches SELECT gen_random_uuid(), now() FROM generate_series(1, 1000)
+    )
+    INSERT INTO subscription_events
+        (position, app_id, kind, uid, tag_id, tag_name, create_time)
+    SELECT n::text::xid8, gen_random_uuid(), 1, n, n, 'news', timestamptz '2026-01-01'
+    FROM generate_series(1, 100000) AS n
+"""
+FILLED = (
+    "subscriptions",
+    "broadcast_opt_outs",
+    "counts",
+    "count_changes",
+    "watches",
+    "subscription_events",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -67,6 +88,8 @@ async def filled_database(postgres: Postgres) -> AsyncIterator[tuple[str, UUID, 
         db = open_engine(url)
         tag_ids = await fill(db, app_id, 20_000)
         await fill(db, uuid4(), 100_000)
+        async with db.begin() as tx:
+            await tx.execute(sa.text(TOLD))
         async with db.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             await connection.execute(sa.text("VACUUM (ANALYZE)"))
@@ -128,7 +151,7 @@ async def judge(filled: Filled, plans: Plans) -> None:
     plan = await plans.read(filled.tx)
 
     assert "Index" in plan
-    for table in ("subscriptions", "broadcast_opt_outs", "counts", "count_changes"):
+    for table in FILLED:
         assert f"Seq Scan on {table}" not in plan, plan
 
 
@@ -169,7 +192,8 @@ async def test_opt_outs(filled: Filled) -> None:
     with watching(filled.tx) as plans:
         await opt_outs.within(filled.tx, filled.app_id, Slice(None, 100, 600), 2001)
         await opt_outs.among(filled.tx, filled.app_id, list(range(100, 600)))
-        await opt_outs.come_back(filled.tx, filled.app_id, 500)
+        await opt_outs.come_back(filled.tx, filled.app_id, 500, NOON)
+        await opt_outs.leave(filled.tx, filled.app_id, 500, NOON)
 
     await judge(filled, plans)
 
@@ -177,7 +201,7 @@ async def test_opt_outs(filled: Filled) -> None:
 async def test_subscribing_and_unsubscribing(filled: Filled) -> None:
     with watching(filled.tx) as plans:
         await tags.ids_of(filled.tx, filled.app_id, ["news", "offers"])
-        await subscriptions.remove(filled.tx, filled.app_id, PHONE, filled.tag_ids)
+        await subscriptions.remove(filled.tx, filled.app_id, PHONE, filled.tag_ids, NOON)
         await subscriptions.add(filled.tx, filled.app_id, PHONE, filled.tag_ids, NOON)
 
     await judge(filled, plans)
@@ -188,6 +212,16 @@ async def test_deleted_devices(filled: Filled) -> None:
     with watching(filled.tx) as plans:
         await subscriptions.end_devices(filled.tx, ended)
         await opt_outs.end_devices(filled.tx, ended)
+
+    await judge(filled, plans)
+
+
+async def test_the_feed_of_what_happens(filled: Filled) -> None:
+    with watching(filled.tx) as plans:
+        await events.watch(filled.tx, [filled.app_id], NOON)
+        await events.read_after(filled.tx, Position(15_000, 1), 500)
+        await events.remove(filled.tx, NOON, 100)
+        await events.forget_watches(filled.tx, NOON)
 
     await judge(filled, plans)
 

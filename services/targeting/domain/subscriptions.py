@@ -64,8 +64,13 @@ class TagFilter(TextFilter):
 
 
 def subscribe(device: Device, tag_id: int, tag_name: str) -> Subscription:
-    """The subscription of a device to a tag. Its id says where it stands: it can be found by it."""
-    return Subscription(f"{device.uid:016x}{tag_id:016x}", device, tag_name)
+    """The subscription of a device to a tag."""
+    return Subscription(write_subscription_id(device.uid, tag_id), device, tag_name)
+
+
+def write_subscription_id(uid: int, tag_id: int) -> str:
+    """The id of a subscription. It says where it stands: it can be found by it."""
+    return f"{uid:016x}{tag_id:016x}"
 
 
 def read_subscription_id(text: str) -> Place | None:

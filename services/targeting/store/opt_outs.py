@@ -8,25 +8,36 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.targeting.domain.events import EventKind
 from services.targeting.domain.slices import Slice
+from services.targeting.store import events
 from services.targeting.store.arrays import as_rows, guids, numbers
 from services.targeting.store.tables import opt_outs, removals
 
 
 async def leave(tx: AsyncConnection, app_id: UUID, uid: int, now: datetime) -> bool:
     """Take a device out of broadcasts; False if it was out already."""
-    statement = (
+    out = (
         postgresql.insert(opt_outs)
         .values(app_id=app_id, uid=uid, create_time=now)
         .on_conflict_do_nothing()
+        .returning(opt_outs.c.app_id, opt_outs.c.uid)
+        .cte("out")
     )
-    return (await tx.execute(statement)).rowcount > 0
+    told = events.tell_of_broadcasts(EventKind.UNSUBSCRIBED, out, now)
+    return (await tx.execute(sa.select(out.c.uid).add_cte(told))).first() is not None
 
 
-async def come_back(tx: AsyncConnection, app_id: UUID, uid: int) -> bool:
+async def come_back(tx: AsyncConnection, app_id: UUID, uid: int, now: datetime) -> bool:
     """Take a device back into broadcasts; False if it was in already."""
-    statement = sa.delete(opt_outs).where(opt_outs.c.app_id == app_id, opt_outs.c.uid == uid)
-    return (await tx.execute(statement)).rowcount > 0
+    back = (
+        sa.delete(opt_outs)
+        .where(opt_outs.c.app_id == app_id, opt_outs.c.uid == uid)
+        .returning(opt_outs.c.app_id, opt_outs.c.uid)
+        .cte("back")
+    )
+    told = events.tell_of_broadcasts(EventKind.SUBSCRIBED, back, now)
+    return (await tx.execute(sa.select(back.c.uid).add_cte(told))).first() is not None
 
 
 async def within(tx: AsyncConnection, app_id: UUID, piece: Slice, limit: int) -> list[int]:

@@ -1,7 +1,10 @@
 """The tables as SQLAlchemy knows them; the migrations are what made them."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
+from services.targeting.domain.events import EventKind
 from services.targeting.domain.platforms import Platform
 
 # Numbers of our own: what the wire calls a platform may change, what is stored may not.
@@ -14,7 +17,19 @@ PLATFORM_NUMBERS = {
     Platform.APPEXT_CHROME: 6,
 }
 
+EVENT_NUMBERS = {EventKind.SUBSCRIBED: 1, EventKind.UNSUBSCRIBED: 2}
+
 metadata = sa.MetaData()
+
+
+class Xid8(sa.types.UserDefinedType[int]):
+    """A transaction's number that never wraps. The driver knows it only as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401  theirs
+        return "xid8"
+
 
 tags = sa.Table(
     "tags",
@@ -75,3 +90,23 @@ count_changes = sa.Table(
 )
 
 feed_position = sa.Table("feed_position", metadata, sa.Column("position", sa.Text))
+
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("end_time", sa.DateTime(timezone=True)),
+)
+
+subscription_events = sa.Table(
+    "subscription_events",
+    metadata,
+    sa.Column("position", Xid8, primary_key=True, server_default=sa.FetchedValue()),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("app_id", sa.Uuid),
+    sa.Column("kind", sa.SmallInteger),
+    sa.Column("uid", sa.BigInteger),
+    sa.Column("tag_id", sa.BigInteger),
+    sa.Column("tag_name", sa.Text),
+    sa.Column("create_time", sa.DateTime(timezone=True)),
+)

@@ -111,6 +111,29 @@ STATEMENTS = (
     )
     """,
     "INSERT INTO feed_position (position) VALUES ('')",
+    # Until when somebody wants to be told what happens to an application's subscriptions.
+    """
+    CREATE TABLE watches (
+        app_id uuid PRIMARY KEY,
+        end_time timestamptz NOT NULL
+    )
+    """,
+    "CREATE INDEX watches_by_end ON watches (end_time)",
+    # What happens to subscriptions of watched applications; nobody else's is written. A tag may
+    # be gone when its name is read here, so the name is kept. tag_id is 0 for broadcasts.
+    """
+    CREATE TABLE subscription_events (
+        position xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        id bigint GENERATED ALWAYS AS IDENTITY,
+        app_id uuid NOT NULL,
+        kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 2),
+        uid bigint NOT NULL,
+        tag_id bigint NOT NULL,
+        tag_name text COLLATE "C" NOT NULL,
+        create_time timestamptz NOT NULL,
+        PRIMARY KEY (position, id)
+    )
+    """,
 )
 
 
