@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from opentelemetry import trace
@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.messages import Message, Platform, Status
-from services.dispatch.domain.outcomes import Outcome
+from services.dispatch.domain.outcomes import Finding, Outcome
 from services.dispatch.domain.parcels import Lane, Parcel, Recipient, Slice
 from services.dispatch.domain.rooms import Audience, Chunk
-from services.dispatch.gateways.asking import ask_home
+from services.dispatch.gateways.asking import Asked, ask_home
 from services.dispatch.gateways.pool import Gateway, GatewayPool
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Suspect, Verdict
@@ -51,6 +51,8 @@ class Prepared:
 
     message: Message
     rendered: dict[tuple[str, Platform], Rendered | Refused] = field(default_factory=dict)
+    # Where the gateway has taken it from us as it looks.
+    taken: set[tuple[str, Platform]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +272,19 @@ class Delivery:
             pace.abandon()
             self._desk.recorder.give_back()
             raise
+        asked = self._weigh((gateway.name, platform), asked)
         self._learn(platform, pace, asked.verdict, start)
         self._settling.settle(recipient, asked, is_shut=pace.is_shut)
         return asked.verdict
+
+    def _weigh(self, way: tuple[str, Platform], asked: Asked) -> Asked:
+        """Who blames the address is believed once the same payload has passed at another one."""
+        match asked.verdict:
+            case Accepted():
+                self._prepared.taken.add(way)
+            case Refused(reason=reason, blames_address=True) if way in self._prepared.taken:
+                return replace(asked, verdict=Dead(reason, asked.start_time), finding=Finding.DEAD)
+        return asked
 
     def _learn(self, platform: Platform, pace: Pace, verdict: Verdict, start: float) -> None:
         """What the answer says to everybody who uses the credential."""

@@ -1,6 +1,6 @@
 """What does each kind of answer do to the device, to the parcel, and to the credential?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,15 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.circuits import Cause
 from services.dispatch.domain.content import AppleOptions, Content
-from services.dispatch.domain.credentials import GatewayKind
+from services.dispatch.domain.credentials import FcmCredential, GatewayKind
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Finding, Outcome
 from services.dispatch.domain.parcels import Environment, ParcelState
 from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, WireError
-from tests.dispatch.answers import answer
+from tests.dispatch.answers import FCM_ERROR, answer
 from tests.dispatch.makers import to_devices
 from tests.dispatch.station import OK, apns_key, phones, working
 from tests.house.waiting import until
+from tests.registry.keys import service_account
 
 SINCE = datetime(2026, 10, 31, 8, 30, tzinfo=UTC)
 NO_CIRCUIT = None
@@ -180,6 +181,38 @@ async def test_who_is_told_to_wait_an_hour_keeps_nobody_else_waiting(
 
     assert short < 6
     assert long > 3500
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome", "findings"),
+    [
+        (OK, Outcome.INVALID, [Finding.DEAD]),
+        (answer(400), Outcome.FAILED, []),
+    ],
+)
+async def test_who_calls_an_address_none_is_believed_once_the_payload_has_passed_elsewhere(
+    dispatch_db: AsyncEngine, first: Answer, outcome: Outcome, findings: list[Finding]
+) -> None:
+    """Believed before: no word of FCM's but UNREGISTERED ends an address. Some stayed for ever."""
+    error = {
+        "message": "The registration token is not a valid FCM registration token",
+        "details": [{"@type": FCM_ERROR, "errorCode": "INVALID_ARGUMENT"}],
+    }
+
+    def reply(request: Request) -> Answer:
+        if "oauth2" in request.url:
+            return answer(200, {"access_token": "t", "expires_in": 3599})
+        return first if f"{1:064x}".encode() in request.body else answer(400, {"error": error})
+
+    people = [replace(each, platform=Platform.ANDROID) for each in phones(2)]
+    kept = {GatewayKind.FCM: FcmCredential(1, service_account())}
+    async with working(dispatch_db, people, reply, kept) as station:
+        message = await station.send(to_devices("phones"))
+        outcomes = await station.ended(message, 2)
+        reports = await station.reports()
+
+    assert outcomes[2] == (outcome, "INVALID_ARGUMENT")
+    assert [found for found, _ in reports] == findings
 
 
 async def test_a_device_at_home_in_the_other_environment_is_asked_for_there(

@@ -96,6 +96,45 @@ def test_a_quota_of_one_device_slows_nobody_else(subjects: list[str], verdict: L
     assert read_answer(quota_failure(*subjects), NOON) == verdict
 
 
+def invalid_argument(message: str, *fields: str) -> Answer:
+    violations = [{"field": each, "description": "d"} for each in fields]
+    bad = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}
+    details = [{"@type": FCM_ERROR, "errorCode": "INVALID_ARGUMENT"}, bad]
+    error = {"code": 400, "status": "INVALID_ARGUMENT", "message": message, "details": details}
+    return answer(400, {"error": error})
+
+
+NO_TOKEN = "The registration token is not a valid FCM registration token"
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "blames"),
+    [
+        (NO_TOKEN, [], True),
+        (NO_TOKEN, ["message.token"], True),
+        (NO_TOKEN, ["message.token", "message.data"], False),
+        (NO_TOKEN, ["message.android.ttl"], False),
+        ("Request contains an invalid argument.", ["message.token"], False),
+        ("Android message is too big", [], False),
+    ],
+)
+def test_an_invalid_argument_is_the_addresss_fault_only_where_fcm_says_so(
+    message: str, fields: list[str], *, blames: bool
+) -> None:
+    verdict = read_answer(invalid_argument(message, *fields), NOON)
+
+    assert verdict == Refused("INVALID_ARGUMENT", blames_address=blames)
+
+
+@pytest.mark.parametrize("violations", [5, {"subject": "device:d"}, ["device:d"], [{}], None])
+def test_a_quota_failure_of_another_shape_is_everybodys(violations: object) -> None:
+    """Believed before: violations are a list. A number there failed the parcel, over and over."""
+    failure = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations}
+    said = answer(429, {"error": {"status": "RESOURCE_EXHAUSTED", "details": [failure]}})
+
+    assert read_answer(said, NOON) == Later("RESOURCE_EXHAUSTED", QUOTA_SECONDS, THROTTLED)
+
+
 @given(statuses, some.sampled_from(["UNREGISTERED", "INVALID_ARGUMENT", "SENDER_ID_MISMATCH", ""]))
 def test_only_fcms_own_word_kills_an_address(status: int, code: str) -> None:
     verdict = read_answer(fcm_error(status, code), NOON)

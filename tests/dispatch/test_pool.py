@@ -133,6 +133,16 @@ async def test_what_is_not_configured_has_no_gateway(platform: Platform) -> None
     assert await open_pool(Book()).get(APP, platform) is None
 
 
+@pytest.mark.parametrize(
+    ("held", "version"), [({"web_safari": CERTIFICATE}, 1), ({"web_chrome": WEB}, 0), ({}, 0)]
+)
+async def test_a_repaired_certificate_of_safaris_is_told_by_its_version(
+    held: dict[str, Credential], version: int
+) -> None:
+    """Believed before: Safari has no version. A certificate that was replaced was not tried."""
+    assert await open_pool(Book(**held)).version(APP, Platform.WEB_SAFARI) == version
+
+
 async def test_a_replaced_credential_is_noticed_within_seconds_and_without_a_restart() -> None:
     book, clock = Book(apns=CERTIFICATE), Clock()
     pool = open_pool(book, clock)

@@ -57,6 +57,9 @@ QUOTA_SECONDS = 60.0
 # RFC 6749 §5.2: the account was revoked, or is not what it says.
 REFUSED_GRANTS = frozenset({400, 401, 403})
 QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
+BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+# The only one of INVALID_ARGUMENT's many causes that lies with the device.
+BLAMES_ADDRESS = "registration token is not a valid"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -64,7 +67,7 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """Google's answer as a verdict. Only FCM's own word in the details ends an address."""
     if answer.status == 200:
         return Accepted()
-    code, word = _read_error(answer)
+    code, word = _read_code(answer)
     retry_after = read_retry_after(answer.headers, asked)
     match answer.status, code:
         case 404, "UNREGISTERED":
@@ -84,34 +87,49 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
         case number, _ if number >= 500:
             return Later(word, retry_after, Trouble.OUTAGE)
         case _:
-            return Refused(word)
+            return Refused(word, code == "INVALID_ARGUMENT" and _blames_address(answer))
 
 
 def _is_device_quota(answer: Answer) -> bool:
     """Whether a QuotaFailure says that it is one device that is sent to too often."""
-    error = read_members(answer.body).get("error")
-    details = error.get("details") if isinstance(error, dict) else None
+    failures = _read_details(_read_error(answer), QUOTA_FAILURE)
     subjects = [
         str(violation.get("subject", ""))
-        for detail in (details if isinstance(details, list) else ())
-        if isinstance(detail, dict) and detail.get("@type") == QUOTA_FAILURE
-        for violation in detail.get("violations") or ()
-        if isinstance(violation, dict)
+        for failure in failures
+        for violation in _read_objects(failure.get("violations"))
     ]
     return bool(subjects) and all(subject.startswith("device") for subject in subjects)
 
 
-def _read_error(answer: Answer) -> tuple[str, str]:
-    """FCM's own code, empty where it does not speak; and the best word there is for the error."""
-    error = read_members(answer.body).get("error")
-    if not isinstance(error, dict):
-        return "", str(answer.status)
-    details = error.get("details")
-    codes = [
-        detail.get("errorCode")
-        for detail in (details if isinstance(details, list) else ())
-        if isinstance(detail, dict) and detail.get("@type") == FCM_ERROR
+def _blames_address(answer: Answer) -> bool:
+    """Whether FCM calls what it was given no token, and finds no fault with the message."""
+    error = _read_error(answer)
+    fields = [
+        violation.get("field")
+        for detail in _read_details(error, BAD_REQUEST)
+        for violation in _read_objects(detail.get("fieldViolations"))
     ]
+    return BLAMES_ADDRESS in str(error.get("message")) and set(fields) <= {"message.token"}
+
+
+def _read_error(answer: Answer) -> dict[str, Any]:
+    error = read_members(answer.body).get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _read_details(error: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [each for each in _read_objects(error.get("details")) if each.get("@type") == kind]
+
+
+def _read_objects(value: object) -> list[dict[str, Any]]:
+    """The objects in what should be an array of them."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _read_code(answer: Answer) -> tuple[str, str]:
+    """FCM's own code, empty where it does not speak; and the best word there is for the error."""
+    error = _read_error(answer)
+    codes = [detail.get("errorCode") for detail in _read_details(error, FCM_ERROR)]
     code = codes[0] if codes and isinstance(codes[0], str) else ""
     return code, read_reason(code or error.get("status"), answer.status)
 

@@ -118,15 +118,14 @@ class GatewayPool:
         return entry.gateway
 
     async def version(self, app_id: UUID, platform: Platform) -> int | None:
-        """Of the credential that `get` gives now; None if there is none, 0 if several may serve.
+        """Of the credential that `get` gives now; None if there is none, 0 if another may serve.
 
         Raises:
             RoomUnavailable: if registry does not answer.
         """
-        if platform is Platform.WEB_SAFARI:
-            return 0
         if await self.get(app_id, platform) is None:
-            return None
+            # Safari's subscriptions do without a credential of their own.
+            return 0 if platform is Platform.WEB_SAFARI else None
         return self._entries[app_id, KIND_OF_PLATFORM[platform]].version
 
     async def _read_once(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:

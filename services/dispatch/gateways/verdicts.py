@@ -59,9 +59,13 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This message cannot be sent to this device; another one may."""
+    """This message cannot be sent to this device; another one may.
+
+    `blames_address`: not another one either, if the same payload passes elsewhere.
+    """
 
     reason: str
+    blames_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
