@@ -179,6 +179,7 @@ def _show_rule(rule: Rule) -> dict[str, Any]:
         "delay": instruction.delay,
         "since": instruction.since,
         "status": instruction.status,
+        "reason": instruction.reason,
     }
 
 

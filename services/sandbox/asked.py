@@ -1,5 +1,6 @@
 """What callers of the sandbox's API may ask for, and in which bounds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +16,10 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 100_000
 MAX_WAIT_SECONDS = 30.0
 MAX_DELAY_SECONDS = 600.0
-ERROR_STATUSES = {None, 500, 503}
+# For which each gateway has a word of its own.
+USUAL_STATUSES = {None, 500, 503}
+LEAST_STATUS, MOST_STATUS = 400, 599
+_REASON = re.compile(r"[A-Za-z0-9_ ]{1,64}")
 
 
 class Unacceptable(Exception):
@@ -47,6 +51,7 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
     delay: float = DEFAULT_DELAY
     since: float | None = None
     status: int | None = None
+    reason: str | None = None
 
     def check(self) -> None:
         """Raise Unacceptable for what the types alone do not forbid."""
@@ -60,8 +65,19 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
             raise Unacceptable("retry_after must not be negative")
         if not 0 <= self.delay <= MAX_DELAY_SECONDS:
             raise Unacceptable(f"delay must be 0 to {MAX_DELAY_SECONDS} seconds")
-        if self.status not in ERROR_STATUSES:
-            raise Unacceptable("status must be 500 or 503")
+        self._check_error()
+
+    def _check_error(self) -> None:
+        if self.status is not None and not LEAST_STATUS <= self.status <= MOST_STATUS:
+            raise Unacceptable(f"status must be {LEAST_STATUS} to {MOST_STATUS}")
+        if self.reason is None and self.status not in USUAL_STATUSES:
+            raise Unacceptable("a status but 500 and 503 needs a reason")
+        if self.reason is None:
+            return
+        if self.behaviour is not Behaviour.ERROR:
+            raise Unacceptable("only an error has a reason")
+        if not _REASON.fullmatch(self.reason):
+            raise Unacceptable("reason must be at most 64 letters, digits, underscores and spaces")
 
     def instruction(self) -> Instruction:
         return Instruction(
@@ -70,6 +86,7 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
             delay=self.delay,
             since=self.since,
             status=self.status,
+            reason=self.reason,
         )
 
 

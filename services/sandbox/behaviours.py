@@ -47,8 +47,9 @@ class Instruction:
     delay: float = DEFAULT_DELAY
     # Epoch seconds: since when APNs says a dead address is dead; None means now.
     since: float | None = None
-    # The status of an error; None means the gateway's usual one.
+    # The status of an error, and the vendor's word for it; None means the gateway's usual ones.
     status: int | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True)

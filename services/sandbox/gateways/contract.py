@@ -78,6 +78,9 @@ def find_fault(faults: Faults, instruction: Instruction, now: datetime) -> Refus
     if usual is None:
         return None
     status, reason, message = faults.get((behaviour, instruction.status), usual)
+    if instruction.reason is not None:
+        status, reason = instruction.status or status, instruction.reason
+        message = reason
     if behaviour is Behaviour.THROTTLED and retry_after is None:
         retry_after = DEFAULT_RETRY_AFTER
     since = now.timestamp() if instruction.since is None else instruction.since

@@ -41,6 +41,25 @@ ERRNOS = {
     "RetryNow": 202,
 }
 UNKNOWN_ERRNO = 999
+# Apple answers with a word and no number.
+APPLE_REASONS = frozenset(
+    {
+        "BadAuthorizationHeader",
+        "BadJwtToken",
+        "BadPath",
+        "BadTtl",
+        "BadUrgency",
+        "BadVapidPublicKey",
+        "BadWebPushRequest",
+        "BadWebPushTopic",
+        "IdleTimeout",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "Shutdown",
+        "Unregistered",
+        "VapidPkHashMismatch",
+    }
+)
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -109,12 +128,7 @@ class WebpushGateway:
         return Response(201, headers={"location": location, "ttl": str(kept_for)})
 
     def refuse(self, request: Request, refused: Refused) -> Response:  # noqa: ARG002  Gateway
-        body = {
-            "code": refused.status,
-            "errno": ERRNOS.get(refused.reason, UNKNOWN_ERRNO),
-            "error": TITLES.get(refused.status, "Error"),
-            "message": refused.message,
-        }
+        body = write_refusal(refused)
         headers = {"content-type": "application/json"} | refused.retry_header()
         return Response(refused.status, msgspec.json.encode(body), headers)
 
@@ -133,6 +147,19 @@ class WebpushGateway:
         except jwt.TokenInvalid as invalid:
             raise Refused(401, "InvalidAuthentication", str(invalid)) from None
         check_claims(claims, f"https://{request.authority}", now)
+
+
+def write_refusal(refused: Refused) -> dict[str, object]:
+    """As Apple writes it, or as Mozilla does, whose number may stand for its reason."""
+    if refused.reason in APPLE_REASONS:
+        return {"reason": refused.reason}
+    number = int(refused.reason) if refused.reason.isdecimal() else UNKNOWN_ERRNO
+    return {
+        "code": refused.status,
+        "errno": ERRNOS.get(refused.reason, number),
+        "error": TITLES.get(refused.status, "Error"),
+        "message": refused.message,
+    }
 
 
 def read_credentials(text: str) -> tuple[str, bytes]:
