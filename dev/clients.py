@@ -15,7 +15,8 @@ Point an app or a back end at it (docs/clients.md tells more):
               appGUID: "{app_id}", clientSecret: "{client_secret}")
 
   Web       new BMSPush().initialize({{ overrideServerHost: "{base}", appRegion: "us-south",
-              appGUID: "{app_id}", clientSecret: "{client_secret}" }}, done)
+              appGUID: "{app_id}", clientSecret: "{client_secret}",
+              applicationServerKey: "{server_key}" }}, done)
 
   Node      PushNotifications.overrideServerHost = "{base}";
             new PushNotifications(PushNotifications.Region.US_SOUTH,
@@ -29,4 +30,5 @@ def describe_clients(base: str, demo: Demo) -> str:
         app_id=demo.app_id,
         app_secret=demo.app_secret,
         client_secret=demo.client_secret,
+        server_key=demo.server_key,
     )

@@ -3,7 +3,7 @@
 import base64
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Demo:
     client_secret: str
     # Empty if it was created before there were API keys.
     api_key: str = ""
+    # What a page subscribes with; told by the house at each start.
+    server_key: str = ""
 
 
 def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
@@ -43,7 +45,7 @@ def load_demo(folder: Path, edge: str, sandbox: str, operator_key: str) -> Demo:
             write_private(file, msgspec.json.format(msgspec.json.encode(asdict(demo))))
         # Every time: the sandbox may have moved to another port, or made itself new keys.
         _configure(client, demo, _ask_credentials(sandbox))
-    return demo
+        return replace(demo, server_key=_read_server_key(client, demo))
 
 
 def _knows(client: httpx.Client, demo: Demo) -> bool:
@@ -60,6 +62,12 @@ def _create(client: httpx.Client, operator_key: str) -> Demo:
     return Demo(
         document["appGuid"], document["appSecret"], document["clientSecret"], document["apikey"]
     )
+
+
+def _read_server_key(client: httpx.Client, demo: Demo) -> str:
+    path = f"/apps/{demo.app_id}/settings/webpushServerKey"
+    answer = client.get(path, headers={"appSecret": demo.app_secret})
+    return str(_expect(answer)["webpushServerKey"])
 
 
 def _ask_credentials(sandbox: str) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def test_a_demo_application_without_devices_and_the_commands_to_ring_one(first: 
         'MFPPush.getInstance().initialize(this, "{PUSH_APP_ID}", "{PUSH_CLIENT_SECRET}");',
         'BMSPushClient.overrideServerHost = "{PUSH_BASE_URL}"',
         'overrideServerHost: "{PUSH_BASE_URL}"',
+        'applicationServerKey: "B',
         'PushNotifications.overrideServerHost = "{PUSH_BASE_URL}";',
         '"{PUSH_APP_ID}", "{PUSH_APP_SECRET}")',
     ],
