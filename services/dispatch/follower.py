@@ -1,5 +1,8 @@
 """Follows registry's feed of changes: what belonged to a deleted application ends here too."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 import structlog
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -7,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.bell import Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.rooms import EndingsFeed
-from services.dispatch.store import channels, feeds, webhooks
+from services.dispatch.store import channels, feeds, messages, webhooks
 
 log = structlog.get_logger()
 
@@ -18,9 +21,12 @@ POLL_SECONDS = 1.0
 class Follower:
     """Several may follow at once: a change is applied with the position after it, or not at all."""
 
-    def __init__(self, db: AsyncEngine, registry: EndingsFeed) -> None:
+    def __init__(
+        self, db: AsyncEngine, registry: EndingsFeed, clock: Callable[[], datetime]
+    ) -> None:
         self._db = db
         self._registry = registry
+        self._clock = clock
 
     async def run(self) -> None:
         await work("follower", self.step, Bell(), POLL_SECONDS)
@@ -40,6 +46,7 @@ class Follower:
                 # First, because it locks the row: another follower waits here, and is then late.
                 if await feeds.move(tx, FEED, position, news.next_position):
                     for app_id in news.app_ids:
+                        await messages.cancel_all(tx, app_id, self._clock())
                         await channels.delete_all(tx, app_id)
                         await webhooks.delete_all(tx, app_id)
         for app_id in news.app_ids:

@@ -198,7 +198,7 @@ async def open_reporter(premises: Premises) -> None:
     house.keep_running("reporter", reporter.run())
     dismisser = Dismisser(db, premises.registry, now, ring_parcels=premises.ringer(store.PARCELS))
     house.keep_running("dismisser", dismisser.run())
-    house.keep_running("follower", Follower(db, premises.registry).run())
+    house.keep_running("follower", Follower(db, premises.registry, now).run())
     house.keep_running("announcer", announcer.run())
     house.keep_running("caller", caller.run())
     house.keep_running("gatherer", gatherer.run())

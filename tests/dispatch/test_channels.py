@@ -31,6 +31,7 @@ from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.receiving import Receiving
 from services.dispatch.store import messages
 from services.kit.faults import FieldInvalid
+from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP
 
 NOBODY = cast("Any", None)
@@ -252,7 +253,7 @@ async def test_an_application_takes_its_channels_along(desk: Desk) -> None:
     for app_id in (APP, OTHER_APP):
         await desk.group(app_id=app_id)
         await desk.create(ALERTS, app_id)
-    follower = Follower(desk.db, Feed([APP]))
+    follower = Follower(desk.db, Feed([APP]), lambda: NOON)
 
     assert await follower.step()
     assert not await follower.step()

@@ -458,7 +458,7 @@ async def test_an_application_takes_its_webhooks_along(
     await reporter.record(sent(1))
     await reporter.announcer.step()
 
-    await Follower(reporter.db, reporter.registry).step()
+    await Follower(reporter.db, reporter.registry, reporter.clock).step()
     await reporter.work()
 
     assert (listener.calls, await reporter.waiting()) == ([], 0)

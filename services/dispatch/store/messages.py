@@ -131,6 +131,38 @@ async def cancel(tx: AsyncConnection, app_id: UUID, message_id: str, now: dateti
     )
 
 
+async def cancel_all(tx: AsyncConnection, app_id: UUID, now: datetime) -> int:
+    """Withdraw all that an application has under way; return how many messages.
+
+    Rows are locked in the planner's order: neither waits for the other for ever.
+    """
+    planned = sa.delete(plans).where(plans.c.app_id == app_id).returning(plans.c.message_id)
+    open_ids = set((await tx.execute(planned)).scalars())
+    waiting = (
+        sa.delete(parcels)
+        .where(parcels.c.app_id == app_id, parcels.c.state != ParcelState.LEASED)
+        .returning(parcels.c.message_id)
+    )
+    open_ids.update((await tx.execute(waiting)).scalars())
+    # What is being sent right now ends by itself; what is put off of it finds this status.
+    leased = sa.select(parcels.c.message_id).where(parcels.c.app_id == app_id).distinct()
+    open_ids.update((await tx.execute(leased)).scalars())
+    cancelled = (
+        sa.update(messages)
+        .where(
+            messages.c.app_id == app_id,
+            is_any(messages.c.message_id, sorted(open_ids)),
+            IS_NOT_CANCELLED,
+        )
+        .values(status=Status.CANCELLED, end_time=sa.func.coalesce(messages.c.end_time, now))
+        .returning(messages.c.is_internal)
+    )
+    internal = list((await tx.execute(cancelled)).scalars())
+    if listed := internal.count(False):
+        await counts.note_messages(tx, {app_id: -listed})
+    return len(internal)
+
+
 async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
     """Delete some of the messages from before a time; return how many."""
     oldest = (
