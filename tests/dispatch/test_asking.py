@@ -130,6 +130,18 @@ async def test_a_stale_token_is_renewed_and_asked_with_once_more() -> None:
     assert old == refused != renewed
 
 
+async def test_a_young_token_is_tried_once_more_on_a_connection_of_its_own() -> None:
+    """Believed before: only a new token needs a new connection. Apple bound the old one."""
+    unrelated = answer(403, {"reason": "UnrelatedKeyIdInToken"})
+    clock, wire = Clock(), ScriptedWire(unrelated, answer(200))
+    verdict = await put(wire, open_apns(clock), "ab" * 32, clock)
+    refused, taken = wire.asked
+
+    assert verdict == Accepted()
+    assert refused.headers == taken.headers
+    assert refused.pool != taken.pool
+
+
 async def test_a_token_that_stays_stale_is_the_credentials_fault() -> None:
     clock, wire = Clock(), ScriptedWire(EXPIRED)
 

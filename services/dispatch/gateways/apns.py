@@ -147,6 +147,7 @@ class ProviderToken:
         # Whoever names another's team and key id, with a key of its own, must not get into its way.
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
         self._key_digest = sha256(point).hexdigest()[:16]
+        self._renewed = self._minted
         self._generation = 0
 
     @property
@@ -163,10 +164,16 @@ class ProviderToken:
         return self._text
 
     def renew(self, asked: datetime) -> None:
-        """Mint anew, for new connections, unless the token refused then is young or is gone."""
+        """Go on over new connections, unless somebody has since; mint anew what is not young.
+
+        Also a young token needs other connections: Apple may have bound these to another key.
+        """
+        if asked < self._renewed:
+            return
+        self._renewed = self._clock()
+        self._generation += 1
         if asked - self._minted > MIN_TOKEN_AGE:
-            self._mint(self._clock())
-            self._generation += 1
+            self._mint(self._renewed)
 
     def _mint(self, now: datetime) -> None:
         claims = {"iss": self._team_id, "iat": int(now.timestamp())}
