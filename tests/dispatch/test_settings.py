@@ -1,5 +1,7 @@
 """Which gateways may a deployment name?"""
 
+import base64
+
 import pytest
 
 from services.dispatch.settings import Settings
@@ -9,6 +11,7 @@ GIVEN = {
     "DATABASE_URL": "postgresql://x",
     "REGISTRY_ADDRESS": "127.0.0.1:1",
     "TARGETING_ADDRESS": "127.0.0.1:2",
+    "ENCRYPTION_KEYS": f"first:{base64.b64encode(bytes(32)).decode()}",
 }
 NAMES = ("GATEWAY_APNS_URL", "GATEWAY_APNS_SANDBOX_URL", "GATEWAY_FCM_URL")
 
