@@ -28,7 +28,7 @@ from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Accepted
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Wire
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 
 PLATFORMS = {
@@ -111,7 +111,7 @@ def open_gateway(kind: str, task: Task, wire: Wire) -> Gateway:
 
 
 async def measure(kind: str, task: Task) -> Cost:
-    wire = CurlWire(EgressGuard.allowing(("127.0.0.0/8", "localhost")), Path(task.ca_file))
+    wire = PooledWire(EgressGuard.allowing(("127.0.0.0/8", "localhost")), Path(task.ca_file))
     gateway, platform = open_gateway(kind, task, wire), PLATFORMS[kind]
     addresses = task.addresses
     if kind == "webpush":

@@ -19,7 +19,7 @@ from bench.figures import describe_machine, describe_times, percentile
 from bench.premises import Premises, open_premises
 from services.dispatch.gateways.fcm import OAuthTokens
 from services.dispatch.wire import Request
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 
 WARM_UP = 30
@@ -106,7 +106,7 @@ async def measure_bare(bench: Bench, address: str, times: int) -> list[Sent]:
     credentials = await bench.credentials()
     account = credentials["fcm"]["serviceAccount"]
     guard = EgressGuard.allowing(("127.0.0.0/8", "::1/128", "localhost"))
-    wire = CurlWire(guard, Path(credentials["ca_file"]))
+    wire = PooledWire(guard, Path(credentials["ca_file"]))
     try:
         token = await OAuthTokens(account, wire, lambda: datetime.now(UTC)).get()
         request = Request(

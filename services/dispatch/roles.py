@@ -43,7 +43,7 @@ from services.dispatch.sender import Sender
 from services.dispatch.settings import Settings
 from services.dispatch.switchboard import Switchboard
 from services.dispatch.wire import Wire
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.client import open_channel
 from services.kit.database import Ringer, listen, open_engine
 from services.kit.egress import EgressGuard
@@ -81,7 +81,7 @@ class Premises:
         """One for each role that asks gateways; closed with the house."""
         settings = self.settings
         ca_file = Path(settings.gateway_ca_file) if settings.gateway_ca_file else None
-        wire = CurlWire(EgressGuard.allowing(settings.egress_allow), ca_file)
+        wire = PooledWire(EgressGuard.allowing(settings.egress_allow), ca_file)
         self.house.push_async_callback(wire.close)
         return wire
 

@@ -20,17 +20,13 @@ from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.jwt import encode_base64url
 from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 from tests.dispatch.makers import a_message, a_recipient, rendered
 from tests.house.waiting import until
 from tests.peers import PEERS, needs_peers
 
-pytestmark = [
-    needs_peers,
-    # pycurl keeps a copy of the socket that it is given, and lets ours go unclosed.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = needs_peers
 
 KEY = ec.derive_private_key(7, ec.SECP256R1())
 POINT = KEY.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -87,7 +83,7 @@ async def send(subscription: dict[str, Any], key: ec.EllipticCurvePrivateKey = K
         "userAuth": subscription["keys"]["auth"],
     }
     recipient = a_recipient(json.dumps(address), Platform.WEB_CHROME)
-    wire = CurlWire(EgressGuard.allowing(("127.0.0.0/8", "::1/128", "localhost")))
+    wire = PooledWire(EgressGuard.allowing(("127.0.0.0/8", "::1/128", "localhost")))
     try:
         looks = rendered(gateway, message, Platform.WEB_CHROME)
         return await ask(wire, gateway, message, looks, recipient, now)

@@ -26,7 +26,7 @@ from services.dispatch.gateways.trials import (
     try_credential,
 )
 from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 from services.registry.domain.certificates import read_pkcs12
 from services.sandbox.app import running
@@ -36,10 +36,6 @@ from tests.dispatch.clocks import this_second
 from tests.dispatch.scripted import Reply, ScriptedWire
 from tests.registry import keys
 
-# pycurl's event loop leaves the sockets of closed connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 URLS = GatewayUrls("https://apple.example", "https://sandbox.example", "https://fcm.example")
 KEY = ApnsCredential(
     1, "KEY1234567", "TEAM123456", "com.acme.bank", sandbox=True, private_key=keys.p256()
@@ -172,7 +168,7 @@ async def test_the_sandbox_takes_what_is_well_formed(tmp_path: Path) -> None:
     )
     async with running(settings) as sandbox:
         urls = GatewayUrls(sandbox.gateway_url, sandbox.gateway_url, sandbox.gateway_url)
-        wire = CurlWire(EgressGuard.allowing(["localhost"]), sandbox.ca_file)
+        wire = PooledWire(EgressGuard.allowing(["localhost"]), sandbox.ca_file)
         now = this_second()
         website = read_pkcs12(
             keys.p12(keys.certificate("web.com.acme", begins=now, ends=now.replace(year=2100))),

@@ -27,16 +27,12 @@ from services.dispatch.fanout import FanOut
 from services.dispatch.follower import Follower
 from services.dispatch.receiving import Receiving
 from services.dispatch.store import days, events, messages, news
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 from tests.dispatch.clocks import Clock, this_second
 from tests.dispatch.makers import APP, OTHER_APP, a_message
 from tests.listener import Listener, listening
 
-# libcurl copies the sockets that it is given, and leaves ours to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 NOBODY = cast("Any", None)
 PATIENCE = timedelta(days=1)
 LEASE = timedelta(seconds=30)
@@ -68,7 +64,7 @@ class Registry:
 class Reporter:
     """A reporter's part in webhooks, step by step, and the callers who keep them."""
 
-    def __init__(self, db: AsyncEngine, wire: CurlWire) -> None:
+    def __init__(self, db: AsyncEngine, wire: PooledWire) -> None:
         self.db = db
         self.clock = Clock(this_second())
         self.registry = Registry()
@@ -127,7 +123,7 @@ async def listener() -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def reporter(dispatch_db: AsyncEngine) -> AsyncIterator[Reporter]:
-    wire = CurlWire(GUARD)
+    wire = PooledWire(GUARD)
     async with dispatch_db.begin() as tx:
         await days.open_days(tx, this_second().date() - timedelta(days=1), 3)
     yield Reporter(dispatch_db, wire)
@@ -437,7 +433,7 @@ async def test_a_caller_that_is_ended_gives_its_webhook_back(
 
 async def test_no_call_goes_inside(dispatch_db: AsyncEngine, listener: Listener) -> None:
     """The name was fine when the webhook was made, and leads inside now."""
-    wire = CurlWire(EgressGuard.allowing([]))
+    wire = PooledWire(EgressGuard.allowing([]))
     reporter = Reporter(dispatch_db, wire)
     await reporter.create(listener.url.replace("http:", "https:"))
 

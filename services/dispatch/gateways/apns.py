@@ -258,7 +258,15 @@ class Apns:
         is_away = self._other_url and recipient.environment not in {None, self.home}
         host = self._other_url if is_away else self._url
         url = f"{host}/3/device/{quote(recipient.address, safe='')}"
-        return Request(url, headers, rendered.body, self._proof.pool, self._proof.identity)
+        return Request(
+            url,
+            headers,
+            rendered.body,
+            self._proof.pool,
+            self._proof.identity,
+            http2_only=True,
+            one_at_first=True,
+        )
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)

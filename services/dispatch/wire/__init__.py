@@ -37,7 +37,8 @@ class Request(Struct, frozen=True):
     seconds: float = ANSWER_SECONDS
     # Never HTTP/1.1, which is else spoken where the other side offers no HTTP/2, and over http://.
     http2_only: bool = False
-    # A new connection asks one thing at a time until its first good answer, as Apple wants it.
+    # A new connection asks one thing at a time until its first good answer, as Apple wants it;
+    # and the last one is kept when it is idle.
     one_at_first: bool = False
 
 

@@ -9,16 +9,12 @@ from pathlib import Path
 import pytest
 
 from services.dispatch.wire import Forbidden, Identity, Request, Unanswered, Unsent, WireError
-from services.dispatch.wire.curl import CurlWire
+from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 from services.sandbox import certificates, exchange
 from services.sandbox.certificates import Certificates
 from tests.dispatch.wire.servers import PlainServer, demand, http2_server, make_identity
 
-# libcurl closes the sockets that are opened for it.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 GUARD = EgressGuard.allowing(("localhost",))
 HEADERS = (("content-type", "application/json"), ("apns-topic", "com.acme.bank"))
 
@@ -29,8 +25,8 @@ def issued(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-async def wire(issued: Certificates) -> AsyncIterator[CurlWire]:
-    opened = CurlWire(GUARD, issued.ca_file)
+async def wire(issued: Certificates) -> AsyncIterator[PooledWire]:
+    opened = PooledWire(GUARD, issued.ca_file)
     yield opened
     await opened.close()
 
@@ -48,7 +44,7 @@ async def echo(request: exchange.Request) -> exchange.Answer:
 
 
 async def test_an_answer_is_given_back_whatever_its_status(
-    wire: CurlWire, issued: Certificates
+    wire: PooledWire, issued: Certificates
 ) -> None:
     async with http2_server(echo, issued.server_context()) as url:
         answer = await wire.post(Request(f"{url}/3/device/ab", HEADERS, b"{}"))
@@ -58,7 +54,7 @@ async def test_an_answer_is_given_back_whatever_its_status(
     assert answer.headers["x-topic"] == "com.acme.bank"
 
 
-async def test_many_at_once_get_each_its_own(wire: CurlWire, issued: Certificates) -> None:
+async def test_many_at_once_get_each_its_own(wire: PooledWire, issued: Certificates) -> None:
     async with http2_server(echo, issued.server_context()) as url:
         answers = await asyncio.gather(
             *(wire.post(Request(f"{url}/{n}", HEADERS, str(n).encode())) for n in range(200))
@@ -70,7 +66,7 @@ async def test_many_at_once_get_each_its_own(wire: CurlWire, issued: Certificate
 
 @pytest.mark.parametrize("secure", [True, False])
 async def test_who_speaks_no_http2_is_asked_by_http1(
-    wire: CurlWire, issued: Certificates, *, secure: bool
+    wire: PooledWire, issued: Certificates, *, secure: bool
 ) -> None:
     server = PlainServer()
     async with server.serving(plain_context(issued) if secure else None) as url:
@@ -86,7 +82,7 @@ async def test_who_speaks_no_http2_is_asked_by_http1(
 
 @pytest.mark.parametrize("secure", [True, False])
 async def test_what_wants_http2_is_never_sent_by_http1(
-    wire: CurlWire, issued: Certificates, *, secure: bool
+    wire: PooledWire, issued: Certificates, *, secure: bool
 ) -> None:
     server = PlainServer()
     async with server.serving(plain_context(issued) if secure else None) as url:
@@ -97,7 +93,7 @@ async def test_what_wants_http2_is_never_sent_by_http1(
 
 
 async def test_a_connection_shows_its_identity(
-    wire: CurlWire, issued: Certificates, tmp_path: Path
+    wire: PooledWire, issued: Certificates, tmp_path: Path
 ) -> None:
     ours, other = make_identity("ours"), make_identity("other")
     tls = demand(issued.server_context(), ours, tmp_path)
@@ -122,7 +118,7 @@ def test_an_identity_is_not_shown_by_accident() -> None:
     assert "'key'" not in repr(request)
 
 
-async def test_a_request_has_its_own_time(wire: CurlWire) -> None:
+async def test_a_request_has_its_own_time(wire: PooledWire) -> None:
     silent = PlainServer(b"")
     async with silent.serving() as url:
         with pytest.raises(Unanswered):
@@ -131,7 +127,7 @@ async def test_a_request_has_its_own_time(wire: CurlWire) -> None:
     assert len(silent.asked) == 1
 
 
-async def test_who_is_not_there_was_sent_nothing(wire: CurlWire) -> None:
+async def test_who_is_not_there_was_sent_nothing(wire: PooledWire) -> None:
     async with PlainServer().serving() as url:
         pass
     with pytest.raises(Unsent):
@@ -141,7 +137,7 @@ async def test_who_is_not_there_was_sent_nothing(wire: CurlWire) -> None:
 async def test_a_stranger_without_a_certificate_we_trust_is_sent_nothing(
     issued: Certificates,
 ) -> None:
-    wire = CurlWire(GUARD)
+    wire = PooledWire(GUARD)
     async with http2_server(echo, issued.server_context()) as url:
         with pytest.raises(Unsent):
             await wire.post(Request(f"{url}/", HEADERS, b""))
@@ -151,7 +147,7 @@ async def test_a_stranger_without_a_certificate_we_trust_is_sent_nothing(
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"])
 async def test_no_request_goes_inside_unless_allowed(host: str) -> None:
     server = PlainServer()
-    wire = CurlWire(EgressGuard.allowing(("sandbox.internal",)))
+    wire = PooledWire(EgressGuard.allowing(("sandbox.internal",)))
     async with server.serving() as url:
         port = url.rpartition(":")[2]
         for scheme in ("http", "https"):

@@ -1,0 +1,111 @@
+"""Writing the header blocks of requests: literals that depend on nothing before them (RFC 7541).
+
+Pieces are kept: the same names and values go into block after block.
+"""
+
+import re
+
+from hpack.hpack import encode_integer
+from hpack.table import HeaderTable
+
+from services.dispatch.wire import Forbidden
+
+# An HPACK table that never holds anything need not be kept in step with the other side's.
+NO_TABLE = b"\x20"
+METHOD_POST = b"\x83"
+SCHEME = {"https": b"\x87", "http": b"\x86"}
+AUTHORITY_NAME, PATH_NAME = b"\x01", b"\x04"
+NEVER_INDEXED = 0x10
+NAME_BITS, LENGTH_BITS = 4, 7
+# What intermediaries must not keep in their tables either.
+SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+# RFC 9113 §8.2.2: these belong to HTTP/1.1 connections. The length is ours to tell.
+OURS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+MAX_KEPT = 1024
+KNOWN_LENGTHS = 512
+STATIC_NAMES = {
+    name.decode(): number
+    for number, (name, _) in reversed(list(enumerate(HeaderTable.STATIC_TABLE, start=1)))
+}
+
+
+def check_header(name: str, value: str) -> None:
+    """Raises Forbidden for what would be read as something else, or is not the caller's to say."""
+    if name in OURS or not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+        raise Forbidden("a header that may not be sent")
+
+
+class BlockWriter:
+    """Of one origin."""
+
+    def __init__(self, scheme: str, authority: str) -> None:
+        self._start = (
+            METHOD_POST + SCHEME[scheme] + AUTHORITY_NAME + _string(authority.encode()) + PATH_NAME
+        )
+        self._pieces: dict[tuple[str, str], bytes] = {}
+        self._lengths: dict[int, bytes] = {}
+
+    def write(self, path: str, headers: tuple[tuple[str, str], ...], length: int) -> bytes:
+        """A whole block.
+
+        Raises:
+            Forbidden: if a header may not be sent.
+        """
+        pieces = [self._start, _string(path.encode())]
+        known = self._pieces
+        for header in headers:
+            piece = known.get(header)
+            pieces.append(self._write_piece(header) if piece is None else piece)
+        pieces.append(self._lengths.get(length) or self._write_length(length))
+        return b"".join(pieces)
+
+    def _write_piece(self, header: tuple[str, str]) -> bytes:
+        name, value = header
+        check_header(name, value)
+        piece = _literal(name, value)
+        if len(self._pieces) >= MAX_KEPT:
+            self._pieces.clear()
+        self._pieces[header] = piece
+        return piece
+
+    def _write_length(self, length: int) -> bytes:
+        piece = _literal("content-length", str(length))
+        if len(self._lengths) >= MAX_KEPT:
+            self._lengths.clear()
+        self._lengths[length] = piece
+        return piece
+
+
+def _literal(name: str, value: str) -> bytes:
+    kind = NEVER_INDEXED if name in SECRET else 0
+    index = encode_integer(STATIC_NAMES.get(name, 0), NAME_BITS)
+    index[0] |= kind
+    spelt = b"" if name in STATIC_NAMES else _string(name.encode())
+    return bytes(index) + spelt + _string(value.encode("latin-1"))
+
+
+def _string(octets: bytes) -> bytes:
+    """Plain, not in Huffman's code: bytes are cheap, and its encoder is not."""
+    size = len(octets)
+    return (LENGTHS[size] if size < KNOWN_LENGTHS else _length(size)) + octets
+
+
+def _length(size: int) -> bytes:
+    return bytes(encode_integer(size, LENGTH_BITS))
+
+
+LENGTHS = [_length(size) for size in range(KNOWN_LENGTHS)]

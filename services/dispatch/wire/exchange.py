@@ -1,0 +1,80 @@
+"""One request's way over the wire, from its hand-over to its one end."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from services.dispatch.wire import Answer, Request, WireError
+
+log = structlog.get_logger()
+
+# Called once, in the loop's own time, unless the exchange is cancelled.
+Ended = Callable[[Request, Answer | WireError], None]
+
+MAX_BODY_BYTES = 65_536
+
+
+class Carrier(Protocol):
+    """What an exchange is with at the moment: a queue or a connection."""
+
+    def cancel(self, exchange: "Exchange") -> None:
+        """Forget it; the other side is told, if it knows of it."""
+
+
+class Exchange(Struct, eq=False):
+    """Made for every notification, hence a Struct."""
+
+    request: Request
+    path: str
+    ended: Ended
+    deadline: float
+    carrier: Carrier | None = None
+    # How often it was started: what did not reach the other side is started again.
+    attempts: int = 0
+    stream_id: int = 0
+    # The answer as far as it has come.
+    head: Answer | None = None
+    body: bytes | bytearray = b""
+    # Counted against the stream's window: with padding.
+    received: int = 0
+    is_over: bool = False
+
+    def cancel(self) -> None:
+        """Nobody waits for it any longer."""
+        if not self.is_over:
+            self.is_over = True
+            if self.carrier is not None:
+                self.carrier.cancel(self)
+
+    def end(self, outcome: Answer | WireError) -> None:
+        if not self.is_over:
+            self.is_over = True
+            self.carrier = None
+            try:
+                self.ended(self.request, outcome)
+            except Exception:
+                # The others on this connection are not to suffer for it.
+                log.exception("wire.listener_failed")
+
+    def add(self, piece: bytes) -> None:
+        """More of the body. Most have one piece."""
+        if not self.body:
+            self.body = piece
+            return
+        if isinstance(self.body, bytes):
+            self.body = bytearray(self.body)
+        self.body += piece
+
+    def answer(self) -> Answer:
+        """What has come; a head at least."""
+        if self.head is None:
+            raise LookupError("there is no answer yet")
+        if not self.body:
+            return self.head
+        return Answer(self.head.status, self.head.headers, bytes(self.body))
+
+    def reset(self) -> None:
+        """It is to be started again; nothing of an answer has come."""
+        self.head, self.body, self.received, self.carrier = None, b"", 0, None
