@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt check test run migrate clean
-.PHONY: bench bench-storm bench-latency bench-registrar bench-rest bench-gateways
+.PHONY: bench bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over
 
 bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, beside other libraries
 	@$(PYTHON) -m bench.gateways
+
+bench-wire: .venv/.installed ## Requests per CPU second of our HTTP/2 sender, beside h2load and others
+	@$(PYTHON) -m bench.wire
 
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest

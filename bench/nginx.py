@@ -25,8 +25,8 @@ http {
     fastcgi_temp_path $folder/fastcgi;
     uwsgi_temp_path $folder/uwsgi;
     scgi_temp_path $folder/scgi;
-    keepalive_requests 100000000;
-    http2_max_concurrent_streams 1000;
+    keepalive_requests $leaves_after;
+    http2_max_concurrent_streams $streams;
     server {
         listen 127.0.0.1:$port ssl http2;
         ssl_certificate $certificate;
@@ -48,8 +48,10 @@ http {
 
 
 @contextmanager
-def serve(folder: Path, issued: Certificates) -> Iterator[int]:
-    """Serve until leaving, on a port that is free.
+def serve(
+    folder: Path, issued: Certificates, *, leaves_after: int = 100_000_000, streams: int = 1000
+) -> Iterator[int]:
+    """Serve until leaving, on a port that is free; a connection is left after so many requests.
 
     Raises:
         FileNotFoundError: if there is no nginx on this machine.
@@ -65,6 +67,8 @@ def serve(folder: Path, issued: Certificates) -> Iterator[int]:
             port=port,
             certificate=issued.server_file,
             key=issued.server_key_file,
+            leaves_after=leaves_after,
+            streams=streams,
         )
     )
     process = subprocess.Popen([program, "-p", folder, "-c", file])  # noqa: S603
