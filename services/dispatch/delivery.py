@@ -99,7 +99,7 @@ class Delivery:
             complete = await self._send_all()
         finally:
             if self._lease.is_probe:
-                self._desk.switchboard.probe_again(self._key(self._parcel.slice.platform))
+                self._desk.switchboard.probe_again(self._own_key)
             self._settling.count(self._spans)
             for span in self._spans.values():
                 span.end()
@@ -108,15 +108,19 @@ class Delivery:
         return complete
 
     def _is_shut_out(self) -> bool:
-        """Whether the whole parcel is for a gateway whose circuit is open."""
+        """Whether the whole parcel is for a gate whose circuit is open.
+
+        What a platform's several gates share is not: who must wait is told from who need not.
+        """
         platform = self._parcel.slice.platform
         if platform is Platform.MIXED or self._lease.is_probe:
             return False
-        is_shut = self._desk.switchboard.pace(self._key(platform)).is_shut
+        is_shut = self._desk.switchboard.is_shut(self._own_key)
         return is_shut and self._settling.seconds_left(platform) > 0
 
-    def _key(self, platform: Platform) -> Key:
-        return self._parcel.app_id, platform
+    @property
+    def _own_key(self) -> Key:
+        return Key(self._parcel.app_id, self._parcel.slice.platform, self._parcel.gate)
 
     async def _send_all(self) -> bool:
         spared = self._prepared.message.content.spared_uids
@@ -207,30 +211,42 @@ class Delivery:
             return True
         if not self._may_send():
             return False
-        pace = self._desk.switchboard.pace(self._key(platform))
-        if self._lease.is_probe:
-            await self._probe(gateway, rendered, recipient, pace)
+        key = Key(self._parcel.app_id, platform, gateway.gate(recipient))
+        pace = self._desk.switchboard.pace(key, gateway.quota)
+        if self._lease.is_probe and self._may_probe(key):
+            await self._probe(gateway, rendered, recipient, key, pace)
             return True
         wait = await pace.enter(urgent=self._parcel.lane is Lane.EXPRESS)
         if wait:
-            self._settling.hold(recipient, wait)
+            self._settling.hold(recipient, key.gate, wait)
             return True
         if not self._may_send():
             pace.abandon()
             return False
         await self._reserve(pace)
-        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient, pace)))
+        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient, key, pace)))
         return True
 
+    def _may_probe(self, key: Key) -> bool:
+        """Whether a request by this gate tells whether the parcel's own is passable again.
+
+        Who is here and has taken to another gate shows that the credential has: whatever is still
+        behind the old one is let go, and finds out by itself.
+        """
+        if key == self._own_key:
+            return True
+        self._lease.is_probe = False
+        self._desk.switchboard.close(self._own_key)
+        return False
+
     async def _probe(
-        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, pace: Pace
+        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, key: Key, pace: Pace
     ) -> None:
         """One request that finds out for all others whether the gateway is back."""
         self._lease.is_probe = False
-        key = self._key(recipient.platform)
         pace.enter_as_probe()
         await self._reserve(pace)
-        opening = blame(await self._send(gateway, rendered, recipient, pace))
+        opening = blame(await self._send(gateway, rendered, recipient, key, pace))
         if opening is None:
             self._desk.switchboard.close(key)
         else:
@@ -252,7 +268,7 @@ class Delivery:
         )
 
     async def _send(
-        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, pace: Pace
+        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, key: Key, pace: Pace
     ) -> Verdict:
         platform = recipient.platform
         if platform not in self._spans:
@@ -273,8 +289,8 @@ class Delivery:
             self._desk.recorder.give_back()
             raise
         asked = self._weigh((gateway.name, platform), asked)
-        self._learn(platform, pace, asked.verdict, start)
-        self._settling.settle(recipient, asked, is_shut=pace.is_shut)
+        self._learn(key, pace, asked.verdict, start)
+        self._settling.settle(recipient, asked, key.gate, is_shut=pace.is_shut)
         return asked.verdict
 
     def _weigh(self, way: tuple[str, Platform], asked: Asked) -> Asked:
@@ -286,15 +302,15 @@ class Delivery:
                 return replace(asked, verdict=Dead(reason, asked.start_time), finding=Finding.DEAD)
         return asked
 
-    def _learn(self, platform: Platform, pace: Pace, verdict: Verdict, start: float) -> None:
-        """What the answer says to everybody who uses the credential."""
+    def _learn(self, key: Key, pace: Pace, verdict: Verdict, start: float) -> None:
+        """What the answer says to everybody who passes the gate."""
         opening = pace.leave(verdict, start)
         if opening is not None:
-            self._desk.switchboard.open(self._key(platform), opening)
+            self._desk.switchboard.open(key, opening)
         if isinstance(verdict, Accepted | Dead | Suspect):
             is_bad = not isinstance(verdict, Accepted)
             if pace.fuse.note(is_bad=is_bad):
-                self._desk.switchboard.blow(self._key(platform), pace.fuse.share)
+                self._desk.switchboard.blow(key, pace.fuse.share)
 
     def _render(self, gateway: Gateway, platform: Platform) -> Rendered | Refused:
         way = (gateway.name, platform)

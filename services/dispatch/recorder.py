@@ -46,10 +46,10 @@ class _Page:
 
     def parked_keys(self) -> set[Key]:
         """The circuits for which something of the parcel is to be parked."""
-        platforms = {each.slice.platform for each in self.later if each.is_parked}
+        keys = {_key_of(self.parcel, each) for each in self.later if each.is_parked}
         if self.parked_for is not None:
-            platforms.add(self.parcel.slice.platform)
-        return {(self.parcel.app_id, platform) for platform in platforms}
+            keys.add(_key_of(self.parcel, self.parcel))
+        return keys
 
 
 class Recorder:
@@ -213,6 +213,10 @@ async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
 
 def _unless_closed(later: LaterParcel, parcel: Parcel, open_: Collection[Key]) -> LaterParcel:
     """What is parked behind a circuit that has closed by now would be forgotten there."""
-    if not later.is_parked or (parcel.app_id, later.slice.platform) in open_:
+    if not later.is_parked or _key_of(parcel, later) in open_:
         return later
     return replace(later, is_parked=False, wait_seconds=CLOSED_WAIT.total_seconds())
+
+
+def _key_of(parcel: Parcel, part: Parcel | LaterParcel) -> Key:
+    return Key(parcel.app_id, part.slice.platform, part.gate)

@@ -34,6 +34,9 @@ deferrals = meter.create_counter(
     "carillon.deferrals", unit="{notification}", description="What was put off, and why."
 )
 
+# Each way to a gateway goes on, or waits, by itself: a platform, and the gate of its gateway.
+Way = tuple[Platform, str]
+
 # A gateway that says "at once" is not asked in a loop.
 MIN_WAIT_SECONDS = 1.0
 UNANSWERED = "Unanswered"
@@ -57,10 +60,10 @@ class Settling:
         self._recorder = recorder
         self._parcel = parcel
         self._message = message
-        # By platform: who was put off by the gateway, who waits for a turn, who is parked.
-        self._put_off: dict[Platform, list[tuple[int, float]]] = {}
-        self._held: dict[Platform, list[tuple[int, float]]] = {}
-        self._parked: dict[Platform, list[int]] = {}
+        # By way: who was put off by the gateway, who waits for a turn, who is parked.
+        self._put_off: dict[Way, list[tuple[int, float]]] = {}
+        self._held: dict[Way, list[tuple[int, float]]] = {}
+        self._parked: dict[Way, list[int]] = {}
         self._rest: Slice | None = None
         self._counts: dict[tuple[Platform, Outcome, str], int] = {}
         self._deferrals: dict[tuple[Platform, str], int] = {}
@@ -75,32 +78,34 @@ class Settling:
         is_for_now = not self._message.time_to_live(platform)
         return not is_for_now and self.seconds_left(platform) <= 0
 
-    def settle(self, recipient: Recipient, asked: Asked, *, is_shut: bool) -> None:
+    def settle(self, recipient: Recipient, asked: Asked, gate: str, *, is_shut: bool) -> None:
         """End or put off a recipient that was asked for. `is_shut`: its circuit is open."""
         uid, platform, verdict = recipient.uid, recipient.platform, asked.verdict
         match verdict:
             case Accepted():
-                self._record(uid, platform, Outcome.SENT, "", self._report(recipient, asked))
+                report = self._report(recipient, asked, gate)
+                self._record(uid, platform, Outcome.SENT, "", report)
             case Dead(reason=reason) | Suspect(reason=reason):
-                report = self._report(recipient, asked)
+                report = self._report(recipient, asked, gate)
                 self._record(uid, platform, Outcome.INVALID, reason, report)
             case Refused(reason=reason) | Stale(reason=reason):
                 self._record(uid, platform, Outcome.FAILED, reason)
             case Unknown() if self._message.content.prefer_loss:
                 self._record(uid, platform, Outcome.FAILED, UNANSWERED)
             case Misconfigured(reason=reason) | Unknown(reason=reason):
-                self._wait(uid, platform, Later(reason), is_shut=is_shut)
+                self._wait(uid, (platform, gate), Later(reason), is_shut=is_shut)
             case Later():
-                self._wait(uid, platform, verdict, is_shut=is_shut)
+                self._wait(uid, (platform, gate), verdict, is_shut=is_shut)
 
-    def hold(self, recipient: Recipient, seconds: float) -> None:
-        """Nobody was asked: the gateway's gate is shut for so long, for ever if infinite."""
+    def hold(self, recipient: Recipient, gate: str, seconds: float) -> None:
+        """Nobody was asked: the gate is shut for so long, for ever if infinite."""
+        way = recipient.platform, gate
         if self.seconds_left(recipient.platform) <= 0:
             self.note(recipient.uid, recipient.platform, Outcome.EXPIRED, "")
         elif math.isinf(seconds):
-            self._parked.setdefault(recipient.platform, []).append(recipient.uid)
+            self._parked.setdefault(way, []).append(recipient.uid)
         else:
-            self._held.setdefault(recipient.platform, []).append((recipient.uid, seconds))
+            self._held.setdefault(way, []).append((recipient.uid, seconds))
 
     def note(self, uid: int, platform: Platform, outcome: Outcome, reason: str) -> None:
         """Record an outcome that took no place in the window."""
@@ -112,14 +117,14 @@ class Settling:
         self._rest = rest
 
     def later_parcels(self) -> list[LaterParcel]:
-        """What remains: by platform those put off, those held, and those parked; and the rest."""
+        """What remains: by way those put off, those held, and those parked; and the rest."""
         attempt = self._parcel.attempt
-        later = [_later(part, waits, attempt + 1) for part, waits in _group(self._put_off)]
-        later += [_later(part, waits, attempt) for part, waits in _group(self._held)]
-        for platform, uids in self._parked.items():
-            wait = max(self.seconds_left(platform), MIN_WAIT_SECONDS)
+        later = [_later(way, waits, attempt + 1) for way, waits in _group(self._put_off)]
+        later += [_later(way, waits, attempt) for way, waits in _group(self._held)]
+        for way, uids in self._parked.items():
+            wait = max(self.seconds_left(way[0]), MIN_WAIT_SECONDS)
             waits = [(uid, wait) for uid in uids]
-            later.append(_later(platform, waits, attempt, is_parked=True))
+            later.append(_later(way, waits, attempt, is_parked=True))
         if self._rest is not None:
             later.append(LaterParcel(self._rest, None, attempt, 0.0))
         return later
@@ -146,19 +151,20 @@ class Settling:
                 },
             )
 
-    def _wait(self, uid: int, platform: Platform, later: Later, *, is_shut: bool) -> None:
+    def _wait(self, uid: int, way: Way, later: Later, *, is_shut: bool) -> None:
         """Put a recipient off, or end it if its time would be over by then."""
+        platform = way[0]
         left = self.seconds_left(platform)
         wait = self._choose_wait(later, left)
         if left <= 0 or (wait > left and not is_shut):
             self._record(uid, platform, Outcome.EXPIRED, later.reason)
             return
-        way = (platform, later.reason)
-        self._deferrals[way] = self._deferrals.get(way, 0) + 1
+        kind = (platform, later.reason)
+        self._deferrals[kind] = self._deferrals.get(kind, 0) + 1
         if is_shut:
-            self._parked.setdefault(platform, []).append(uid)
+            self._parked.setdefault(way, []).append(uid)
         else:
-            self._put_off.setdefault(platform, []).append((uid, wait))
+            self._put_off.setdefault(way, []).append((uid, wait))
         self._recorder.give_back()
 
     def _choose_wait(self, later: Later, left: float) -> float:
@@ -167,7 +173,7 @@ class Settling:
         wait = max(later.seconds, MIN_WAIT_SECONDS)
         return wait if later.is_firm else shorten(wait, left)
 
-    def _report(self, recipient: Recipient, asked: Asked) -> AddressReport | None:
+    def _report(self, recipient: Recipient, asked: Asked, gate: str) -> AddressReport | None:
         if asked.finding is None:
             return None
         since = self._rules.clock()
@@ -182,6 +188,7 @@ class Settling:
             address_digest=hashlib.sha256(recipient.address.encode()).digest(),
             found_time=since,
             finding=asked.finding,
+            gate=gate,
         )
 
     def _record(
@@ -201,20 +208,21 @@ class Settling:
 
 
 def _group(
-    put_off: dict[Platform, list[tuple[int, float]]],
-) -> Iterator[tuple[Platform, list[tuple[int, float]]]]:
+    put_off: dict[Way, list[tuple[int, float]]],
+) -> Iterator[tuple[Way, list[tuple[int, float]]]]:
     """Like waits together: who is told to wait an hour must not make others wait for as long."""
-    for platform, waits in put_off.items():
+    for way, waits in put_off.items():
         groups: dict[int, list[tuple[int, float]]] = {}
         for each in waits:
             groups.setdefault(int(math.log(max(each[1], 1.0), WAIT_FACTOR)), []).append(each)
         for group in groups.values():
-            yield platform, group
+            yield way, group
 
 
 def _later(
-    platform: Platform, waits: list[tuple[int, float]], attempt: int, *, is_parked: bool = False
+    way: Way, waits: list[tuple[int, float]], attempt: int, *, is_parked: bool = False
 ) -> LaterParcel:
+    platform, gate = way
     uids = tuple(sorted(uid for uid, _ in waits))
     part = Slice(platform, uids[0] - 1, uids[-1])
-    return LaterParcel(part, uids, attempt, max(wait for _, wait in waits), is_parked)
+    return LaterParcel(part, uids, attempt, max(wait for _, wait in waits), is_parked, gate)

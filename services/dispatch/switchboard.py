@@ -5,12 +5,13 @@ sender mirrors what stands there, and acts on what it sees itself at once.
 """
 
 import random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 from opentelemetry import metrics
@@ -19,12 +20,12 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.bell import Bell, work
-from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit, Key, Opening
+from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit, Holder, Key, Opening
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Parcel
 from services.dispatch.pacing.backoff import closed_seconds
-from services.dispatch.pacing.breaker import TEMPERS, VENDOR
+from services.dispatch.pacing.breaker import choose_temper
 from services.dispatch.pacing.limiter import Limiter
 from services.dispatch.pacing.pace import Pace
 from services.dispatch.pacing.quota import Quota
@@ -42,7 +43,6 @@ WAITS = {
     Cause.MISCONFIGURED: (30.0, 900.0),
     Cause.THROTTLED: (10.0, 300.0),
 }
-QUOTA_PLATFORMS = frozenset({Platform.ANDROID, Platform.APPEXT_CHROME})
 
 
 class StateBook(Protocol):
@@ -54,17 +54,17 @@ class StateBook(Protocol):
         """That version was refused for this reason; without one, it works again."""
 
 
-class Versions(Protocol):
-    """Which credential a platform has now."""
+class Credentials(Protocol):
+    """Whose credential is used at a gate now; None if there is none."""
 
-    async def version(self, app_id: UUID, platform: Platform) -> int | None: ...
+    async def holder(self, key: Key) -> Holder | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the deployment says of pacing."""
 
-    # Requests under way at once, by one credential.
+    # Requests under way at once, by one gate.
     concurrency: int
     fcm_per_minute: int
     patience: timedelta
@@ -77,19 +77,21 @@ class Switchboard:
     def __init__(
         self,
         db: AsyncEngine,
-        versions: Versions,
+        credentials: Credentials,
         settings: StateBook,
         limits: Limits,
         monotonic: Callable[[], float],
     ) -> None:
         self._db = db
-        self._versions = versions
+        self._credentials = credentials
         self._settings = settings
         # What the settings are to show: the version that was refused and why, or that it works.
-        self._states: dict[Key, tuple[int, str | None]] = {}
+        self._states: dict[tuple[UUID, Platform], tuple[int, str | None]] = {}
         self._limits = limits
         self._monotonic = monotonic
         self._paces: OrderedDict[Key, Pace] = OrderedDict()
+        # Kept for as long as a gate counts by them.
+        self._quotas: WeakValueDictionary[str, Quota] = WeakValueDictionary()
         self._open: dict[Key, Circuit] = {}
         self._blown: dict[Key, BlownFuse] = {}
         # Seen here, and not on record yet.
@@ -108,14 +110,21 @@ class Switchboard:
     async def run(self) -> None:
         await work("switchboard", self.step, self.bell, POLL_SECONDS)
 
-    def pace(self, key: Key) -> Pace:
-        """The gate of a credential; the same for all who ask."""
+    def pace(self, key: Key, quota: str = "") -> Pace:
+        """The pace of a gate, the same for all who ask; gates of one quota share it."""
         pace = self._paces.get(key)
         if pace is None:
             pace = self._paces[key] = self._new_pace(key)
             self._drop_idle()
+        if pace.quota_name != quota and quota:
+            pace.count_by(quota, self._find_quota(quota))
         self._paces.move_to_end(key)
         return pace
+
+    def is_shut(self, key: Key) -> bool:
+        """Whether nobody passes a gate, as far as is known here."""
+        pace = self._paces.get(key)
+        return pace.is_shut if pace is not None else self._is_open(key)
 
     def open(self, key: Key, opening: Opening) -> None:
         """Stop asking, from now on here and within a second elsewhere."""
@@ -158,14 +167,21 @@ class Switchboard:
         return moved >= MOVE_LIMIT
 
     def _new_pace(self, key: Key) -> Pace:
-        platform = key[1]
-        quota = Quota(self._limits.fcm_per_minute) if platform in QUOTA_PLATFORMS else None
-        temper = TEMPERS.get(platform, VENDOR)
-        pace = Pace(temper, Limiter(self._limits.concurrency), quota, self._monotonic)
+        temper = choose_temper(key.platform, key.gate)
+        pace = Pace(temper, Limiter(self._limits.concurrency), None, self._monotonic)
         pace.fuse.is_blown = key in self._blown
-        if key in self._open and not self._open[key].is_closing:
+        if self._is_open(key):
             pace.shut()
         return pace
+
+    def _find_quota(self, name: str) -> Quota:
+        quota = self._quotas.get(name)
+        if quota is None:
+            quota = self._quotas[name] = Quota(self._limits.fcm_per_minute)
+        return quota
+
+    def _is_open(self, key: Key) -> bool:
+        return key in self._open and not self._open[key].is_closing
 
     def _drop_idle(self) -> None:
         if len(self._paces) > MAX_PACES:
@@ -182,11 +198,9 @@ class Switchboard:
             async with self._db.begin() as tx:
                 is_news = await circuits.begin_closing(tx, key)
             self._closings.discard(key)
-            known = self._open.get(key)
-            if known is not None and known.cause is Cause.MISCONFIGURED:
-                self._states[key] = (known.version, None)
+            await self._note_repair(key)
             if is_news:
-                log.info("circuit.closed", app_id=str(key[0]), platform=key[1].name)
+                log.info("circuit.closed", **_say(key))
         for key in list(self._probes_wanted):
             async with self._db.begin() as tx:
                 await circuits.probe_soon(tx, key)
@@ -196,7 +210,7 @@ class Switchboard:
                 is_news = await fuses.blow(tx, key, share)
             del self._blowings[key]
             if is_news:
-                log.error("fuse.blown", app_id=str(key[0]), platform=key[1].name, share=share)
+                log.error("fuse.blown", **_say(key), share=share)
 
     async def _write_opening(self, key: Key, opening: Opening) -> None:
         known = self._open.get(key)
@@ -205,38 +219,53 @@ class Switchboard:
             first, longest = WAITS[opening.cause]
             failures = 0 if known is None or known.is_closing else known.failures
             seconds = closed_seconds(failures, first, longest, random.uniform)
-        version = await self._read_version(key)
+        holder = await self._find_holder(key)
+        version = holder.version if holder else 0
         async with self._db.begin() as tx:
-            is_news = await circuits.open_(
-                tx, key, opening, version or 0, timedelta(seconds=seconds)
-            )
+            is_news = await circuits.open_(tx, key, opening, version, timedelta(seconds=seconds))
         was_refused = known is not None and known.cause is Cause.MISCONFIGURED
-        if opening.cause is Cause.MISCONFIGURED and version and not (was_refused and not is_news):
-            self._states[key] = (version, opening.reason)
+        is_refusal = opening.cause is Cause.MISCONFIGURED and not (was_refused and not is_news)
+        if holder and version and is_refusal:
+            self._states[key.app_id, holder.platform] = (version, opening.reason)
         if is_news:
             log.warning(
-                "circuit.opened",
-                app_id=str(key[0]),
-                platform=key[1].name,
-                cause=opening.cause.name,
-                reason=opening.reason,
+                "circuit.opened", **_say(key), cause=opening.cause.name, reason=opening.reason
             )
+
+    async def _note_repair(self, key: Key) -> None:
+        """The settings are to show that a credential works, once none of its gates refuses it."""
+        known = self._open.get(key)
+        if known is None or known.cause is not Cause.MISCONFIGURED:
+            return
+        holder = await self._find_holder(key)
+        if holder is None or any(
+            [await self._is_refused(holder, key, each) for each in self._open]
+        ):
+            return
+        self._states[key.app_id, holder.platform] = (known.version, None)
+
+    async def _is_refused(self, holder: Holder, closing: Key, key: Key) -> bool:
+        """Whether another gate of the same application is shut to the same credential."""
+        if key == closing or key.app_id != closing.app_id or not self._is_open(key):
+            return False
+        is_refusal = self._open[key].cause is Cause.MISCONFIGURED
+        return is_refusal and await self._find_holder(key) == holder
 
     async def _tell_settings(self) -> None:
         """Let the application's owner read in the settings what the gateway thinks of them."""
-        for key, (version, reason) in list(self._states.items()):
+        for whose, (version, reason) in list(self._states.items()):
             try:
-                await self._settings.report_state(*key, version, reason)
+                await self._settings.report_state(*whose, version, reason)
             except RoomUnavailable:
                 return
-            del self._states[key]
+            del self._states[whose]
 
-    async def _read_version(self, key: Key) -> int | None:
-        """None if there is no credential any more; 0 if registry does not say."""
+    async def _find_holder(self, key: Key) -> Holder | None:
+        """None if there is no credential any more; of version 0 if registry does not say."""
         try:
-            return await self._versions.version(*key)
+            return await self._credentials.holder(key)
         except RoomUnavailable:
-            return 0
+            return Holder(key.platform, 0)
 
     def _mirror(self, open_: Iterable[Circuit], blown: Iterable[BlownFuse]) -> None:
         self._open = {circuit.key: circuit for circuit in open_}
@@ -258,13 +287,13 @@ class Switchboard:
         for circuit in open_:
             if circuit.cause is not Cause.MISCONFIGURED or circuit.is_closing:
                 continue
-            version = await self._read_version(circuit.key)
-            if version is None:
+            holder = await self._find_holder(circuit.key)
+            if holder is None:
                 self.close(circuit.key)
-            elif version not in {0, circuit.version}:
+            elif holder.version not in {0, circuit.version}:
                 async with self._db.begin() as tx:
-                    await circuits.probe_soon(tx, circuit.key, version)
-                self._open[circuit.key] = replace(circuit, version=version)
+                    await circuits.probe_soon(tx, circuit.key, holder.version)
+                self._open[circuit.key] = replace(circuit, version=holder.version)
 
     async def _move_parcels(self, open_: Iterable[Circuit]) -> int:
         """Park what is ready behind open circuits, and make ready what closing ones had parked."""
@@ -280,23 +309,29 @@ class Switchboard:
         async with self._db.begin() as tx:
             claimed = await circuits.claim_probes(tx, self._limits.lease_time)
             leased = [
-                await parcels.lease_parked(tx, *key, self._limits.lease_time) for key in claimed
+                await parcels.lease_parked(tx, key, self._limits.lease_time) for key in claimed
             ]
         for parcel in leased:
             if parcel is not None:
                 self.on_probe(parcel)
 
     def _observe_circuits(self, _: CallbackOptions) -> Iterable[Observation]:
-        counts: dict[tuple[str, str], int] = {}
-        for circuit in self._open.values():
-            way = (circuit.key[1].name, circuit.cause.name)
-            counts[way] = counts.get(way, 0) + 1
-        for (platform, cause), count in counts.items():
-            yield Observation(count, {"carillon.platform": platform, "carillon.cause": cause})
+        counts = Counter(
+            (circuit.key.platform.name, circuit.key.gate, circuit.cause.name)
+            for circuit in self._open.values()
+        )
+        for (platform, gate, cause), count in counts.items():
+            said = {"carillon.platform": platform, "carillon.gate": gate, "carillon.cause": cause}
+            yield Observation(count, said)
 
     def _observe_fuses(self, _: CallbackOptions) -> Iterable[Observation]:
         for platform in Platform:
-            blown = (f for f in self._blown.values() if f.platform is platform)
+            blown = (f for f in self._blown.values() if f.key.platform is platform)
             count = sum(1 for fuse in blown if fuse.confirm_time is None)
             if count:
                 yield Observation(count, {"carillon.platform": platform.name})
+
+
+def _say(key: Key) -> dict[str, str]:
+    """Which gate, for the log."""
+    return {"app_id": str(key.app_id), "platform": key.platform.name, "gate": key.gate}

@@ -144,9 +144,10 @@ class Station:
         """The outcomes, as soon as there are so many."""
         return await until(lambda: self.outcomes(message), lambda found: len(found) >= count)
 
-    async def open_circuits(self) -> dict[Platform, Circuit]:
+    async def open_circuits(self) -> dict[str, Circuit]:
+        """By gate."""
         async with self.db.connect() as connection:
-            return {each.platform: each for each in await circuits.read_all(connection)}
+            return {each.key.gate: each for each in await circuits.read_all(connection)}
 
     async def reports(self, *, held: bool = False) -> list[tuple[Finding, datetime]]:
         """What waits for registry, whether or not it is due; or what a blown fuse holds."""

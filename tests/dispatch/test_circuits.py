@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.credentials import GatewayKind
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import Finding, Outcome
@@ -111,7 +111,7 @@ async def test_a_gateway_that_is_away_costs_nothing_but_time(dispatch_db: AsyncE
         await station.pass_time(circuits, "probe_time")
         outcomes = await station.ended(message, 300)
 
-    assert found[Platform.IOS].cause is Cause.OUTAGE
+    assert found["production"].cause is Cause.OUTAGE
     assert asked < 100
     assert outcomes == dict.fromkeys(range(1, 301), SENT)
 
@@ -211,7 +211,9 @@ async def test_who_is_first_in_line_and_never_answered_does_not_keep_the_circuit
         return Unsent("curl 7") if request.url.endswith("01") else OK
 
     async with working(dispatch_db, phones(5), reply, kept) as station:
-        station.switchboard.open((APP, Platform.IOS), Opening(Cause.OUTAGE, "curl 7"))
+        station.switchboard.open(
+            Key(APP, Platform.IOS, "production"), Opening(Cause.OUTAGE, "curl 7")
+        )
         await until(station.open_circuits, bool)
         message = await station.send(to_platforms(Platform.IOS))
         await until(station.states, lambda states: states == [PARKED])

@@ -85,7 +85,7 @@ async def test_each_verdict(dispatch_db: AsyncEngine, name: str) -> None:
     assert outcomes == ({1: effect.outcome} if effect.outcome else {})
     assert [found for found, _ in reports] == ([effect.finding] if effect.finding else [])
     assert {each: circuit.cause for each, circuit in open_.items()} == (
-        {Platform.IOS: effect.circuit} if effect.circuit else {}
+        {"production": effect.circuit} if effect.circuit else {}
     )
     if effect.finding is Finding.DEAD:
         assert reports[0][1] == SINCE

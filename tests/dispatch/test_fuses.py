@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from carillon.dispatch.v1 import circuit_service_pb2 as pb
 from carillon.type.v1.platform_pb2 import Platform as WirePlatform
 from services.dispatch.api.circuit_service import CircuitServicer
-from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.faults import FuseNotBlown
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.outcomes import AddressReport, Finding
@@ -19,7 +19,8 @@ from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP
 
 NOBODY = cast("Any", None)
-IOS = (APP, Platform.IOS)
+IOS = Key(APP, Platform.IOS)
+SANDBOX = Key(APP, Platform.IOS, "sandbox")
 NOW = timedelta()
 
 
@@ -107,7 +108,7 @@ async def test_an_operator_sees_and_decides(dispatch_db: AsyncEngine) -> None:
         await fuses.blow(tx, IOS, 0.5)
         await outbox.add(tx, [report(1)], NOW)
         opening = Opening(Cause.OUTAGE, "curl 7")
-        await circuits.open_(tx, (APP, Platform.ANDROID), opening, 1, timedelta(minutes=1))
+        await circuits.open_(tx, Key(APP, Platform.ANDROID), opening, 1, timedelta(minutes=1))
     seen = await servicer.ListCircuits(asked, NOBODY)
     decided = await servicer.DecideFuse(decision, NOBODY)
     after = await servicer.ListCircuits(asked, NOBODY)
@@ -119,6 +120,29 @@ async def test_an_operator_sees_and_decides(dispatch_db: AsyncEngine) -> None:
     assert list(after.fuses) == []
     with pytest.raises(FuseNotBlown):
         await servicer.DecideFuse(decision, NOBODY)
+
+
+async def test_each_gate_has_its_own_and_an_operator_may_decide_about_one(
+    dispatch_db: AsyncEngine,
+) -> None:
+    servicer = CircuitServicer(dispatch_db)
+    decision = pb.DecideFuseRequest(
+        app_id=str(APP), platform=WirePlatform.PLATFORM_IOS, decision=pb.FUSE_DECISION_CONFIRM
+    )
+    async with dispatch_db.begin() as tx:
+        await fuses.blow(tx, SANDBOX, 0.5)
+        await outbox.add(tx, [report(1), report(2, gate="sandbox")], NOW)
+        first = await due(tx)
+        await fuses.blow(tx, IOS, 0.4)
+    decision.gate = "sandbox"
+    sandbox = await servicer.DecideFuse(decision, NOBODY)
+    async with dispatch_db.begin() as tx:
+        second = await due(tx)
+    decision.ClearField("gate")
+    rest = await servicer.DecideFuse(decision, NOBODY)
+
+    assert (first, second) == ([1], [2])
+    assert (sandbox.report_count, rest.report_count) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.dispatch.domain.circuits import LEGACY, Holder, Key
 from services.dispatch.domain.credentials import (
     ApnsCertificate,
     ApnsCredential,
@@ -95,6 +96,7 @@ async def test_safari_has_a_credential_of_its_own() -> None:
 
 
 WEB = WebPushCredential(1, b"\x01" * 32)
+CHROME = Holder(Platform.WEB_CHROME, 1)
 
 
 @pytest.mark.parametrize("browser", ["web_chrome", "web_firefox"])
@@ -134,13 +136,23 @@ async def test_what_is_not_configured_has_no_gateway(platform: Platform) -> None
 
 
 @pytest.mark.parametrize(
-    ("held", "version"), [({"web_safari": CERTIFICATE}, 1), ({"web_chrome": WEB}, 0), ({}, 0)]
+    ("gate", "held", "holder"),
+    [
+        (LEGACY, {"web_safari": CERTIFICATE}, Holder(Platform.WEB_SAFARI, 1)),
+        (LEGACY, {"web_chrome": WEB}, None),
+        ("push.apple.com", {"web_safari": CERTIFICATE}, None),
+        ("push.apple.com", {"web_firefox": WEB}, Holder(Platform.WEB_FIREFOX, 1)),
+        ("push.apple.com", {"web_chrome": WEB, "web_firefox": WEB}, CHROME),
+    ],
 )
-async def test_a_repaired_certificate_of_safaris_is_told_by_its_version(
-    held: dict[str, Credential], version: int
+async def test_whose_credential_is_to_be_mended_is_told_by_the_gate(
+    gate: str, held: dict[str, Credential], holder: Holder | None
 ) -> None:
-    """Believed before: Safari has no version. A certificate that was replaced was not tried."""
-    assert await open_pool(Book(**held)).version(APP, Platform.WEB_SAFARI) == version
+    """Believed before: Safari's two ways are one, and a subscription's credential has no version.
+
+    One that was replaced was not tried for Safari before the next probe was due.
+    """
+    assert await open_pool(Book(**held)).holder(Key(APP, Platform.WEB_SAFARI, gate)) == holder
 
 
 async def test_a_replaced_credential_is_noticed_within_seconds_and_without_a_restart() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.store import circuits, fuses, outbox, parcels
@@ -16,14 +16,15 @@ from tests.registry.test_plans import overhearing
 
 ROWS = 30_000
 LEASE = timedelta(seconds=30)
-IOS = (APP, Platform.IOS)
+IOS = Key(APP, Platform.IOS, "production")
 # A third is ready and of Android, a third is leased, and a third is parked for iOS.
 FILL = (
     """
-    INSERT INTO parcels (app_id, message_id, lane, place, platform, after_uid, through_uid,
-                         first_time, state, due_time)
-    SELECT CAST(:app AS uuid), 'abcdefgh', 2, n, CASE WHEN n % 3 = 0 THEN 1 ELSE 2 END, n, n + 1,
-           now(), CASE n % 3 WHEN 0 THEN 4 WHEN 1 THEN 1 ELSE 2 END, now() + interval '1 hour'
+    INSERT INTO parcels (app_id, message_id, lane, place, platform, gate, after_uid,
+                         through_uid, first_time, state, due_time)
+    SELECT CAST(:app AS uuid), 'abcdefgh', 2, n, CASE WHEN n % 3 = 0 THEN 1 ELSE 2 END,
+           CASE WHEN n % 3 = 0 THEN 'production' ELSE '' END, n, n + 1, now(),
+           CASE n % 3 WHEN 0 THEN 4 WHEN 1 THEN 1 ELSE 2 END, now() + interval '1 hour'
     FROM generate_series(1, :rows) AS n
     """,
     """
@@ -38,7 +39,7 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
     "lease": (lambda tx: parcels.lease(tx, Lane.BULK, 8, LEASE), {"parcels_ready"}),
     "wake": (lambda tx: parcels.wake(tx, 50), {"parcels_due"}),
     "lease what is parked": (
-        lambda tx: parcels.lease_parked(tx, *IOS, LEASE),
+        lambda tx: parcels.lease_parked(tx, IOS, LEASE),
         {"parcels_parked"},
     ),
     "claim probes": (lambda tx: circuits.claim_probes(tx, LEASE), {"parcels_parked"}),
@@ -47,7 +48,7 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
         {"parcels_of_platform"},
     ),
     "take reports": (lambda tx: outbox.take(tx, 50), {"address_reports_due"}),
-    "count what is held": (lambda tx: fuses.count_held(tx, (APP, Platform.ANDROID)), set()),
+    "count what is held": (lambda tx: fuses.count_held(tx, Key(APP, Platform.ANDROID)), set()),
 }
 
 

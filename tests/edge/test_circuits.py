@@ -11,7 +11,13 @@ NOON = "2026-11-02T12:00:00Z"
 
 
 def blow(world: World) -> None:
-    fuse = pb.Fuse(platform=Platform.PLATFORM_IOS, share=0.5, blow_time=noon(), held_count=212)
+    fuse = pb.Fuse(
+        platform=Platform.PLATFORM_IOS,
+        gate="sandbox",
+        share=0.5,
+        blow_time=noon(),
+        held_count=212,
+    )
     world.dispatch.fuses.append(fuse)
 
 
@@ -25,7 +31,8 @@ async def test_what_is_open_and_what_has_blown(world: World) -> None:
     blow(world)
     world.dispatch.circuits.append(
         pb.Circuit(
-            platform=Platform.PLATFORM_ANDROID,
+            platform=Platform.PLATFORM_WEB_FIREFOX,
+            gate="push.services.mozilla.com",
             cause=pb.CIRCUIT_CAUSE_MISCONFIGURED,
             reason="PERMISSION_DENIED",
             open_time=noon(),
@@ -39,13 +46,14 @@ async def test_what_is_open_and_what_has_blown(world: World) -> None:
 
     assert circuit.pop("openTime") == circuit.pop("probeTime") == fuse.pop("blowTime")
     assert circuit == {
-        "platform": "G",
+        "platform": "WEB_FIREFOX",
+        "gate": "push.services.mozilla.com",
         "cause": "MISCONFIGURED",
         "reason": "PERMISSION_DENIED",
         "failures": 2,
         "parked": 7,
     }
-    assert fuse == {"platform": "A", "share": 0.5, "held": 212}
+    assert fuse == {"platform": "A", "gate": "sandbox", "share": 0.5, "held": 212}
 
 
 @pytest.mark.parametrize("decision", ["CONFIRM", "dismiss"])
@@ -58,6 +66,14 @@ async def test_a_blown_fuse_is_decided_about_once(world: World, decision: str) -
     assert (first.status_code, first.json()) == (200, {"reports": 212})
     assert (second.status_code, second.json()["code"]) == (404, "FPWSE0001E")
     assert "'A'" in second.json()["message"]
+
+
+async def test_one_gate_is_decided_about_by_its_name(world: World) -> None:
+    blow(world)
+    decisions = [{"decision": "CONFIRM", "gate": gate} for gate in ("production", "sandbox")]
+    answers = [await world.post("/fuses/A", body, headers=OPERATOR) for body in decisions]
+
+    assert [answer.status_code for answer in answers] == [404, 200]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from carillon.dispatch.v1 import circuit_service_pb2 as pb
 from carillon.dispatch.v1 import circuit_service_pb2_grpc as rpc
 from services.dispatch.api import wire
-from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit, Key
+from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit
 from services.dispatch.domain.faults import FuseNotBlown
 from services.dispatch.domain.messages import Platform
 from services.dispatch.store import circuits, fuses
@@ -25,6 +25,10 @@ CAUSE_TO_WIRE = {
     Cause.OUTAGE: pb.CIRCUIT_CAUSE_OUTAGE,
     Cause.MISCONFIGURED: pb.CIRCUIT_CAUSE_MISCONFIGURED,
     Cause.THROTTLED: pb.CIRCUIT_CAUSE_THROTTLED,
+}
+DECISIONS = {
+    pb.FUSE_DECISION_CONFIRM: fuses.confirm,
+    pb.FUSE_DECISION_DISMISS: fuses.dismiss,
 }
 
 
@@ -50,22 +54,22 @@ class CircuitServicer(rpc.CircuitServiceServicer):
     async def DecideFuse(
         self, request: pb.DecideFuseRequest, _context: Context
     ) -> pb.DecideFuseResponse:
-        key = _parse_key(request)
+        app_id, platform = _parse_platform(request)
+        decide = DECISIONS.get(request.decision)
+        if decide is None:
+            raise _unnamed("decision", request.decision)
         async with self._db.begin() as tx:
-            match request.decision:
-                case pb.FUSE_DECISION_CONFIRM:
-                    count = await fuses.confirm(tx, key)
-                case pb.FUSE_DECISION_DISMISS:
-                    count = await fuses.dismiss(tx, key)
-                case _:
-                    raise _unnamed("decision", request.decision)
-        if count is None:
-            raise FuseNotBlown(key[1].name)
+            keys = [
+                fuse.key for fuse in await fuses.read_of(tx, app_id) if _is_meant(fuse, request)
+            ]
+            found = [await decide(tx, key) for key in keys if key.platform is platform]
+        counts = [count for count in found if count is not None]
+        if not counts:
+            raise FuseNotBlown(platform.name)
         decision = pb.FuseDecision.Name(request.decision).removeprefix("FUSE_DECISION_")
-        log.info(
-            "fuse.decided", app_id=str(key[0]), platform=key[1].name, decision=decision, count=count
-        )
-        return pb.DecideFuseResponse(report_count=count)
+        said = {"app_id": str(app_id), "platform": platform.name, "gate": request.gate}
+        log.info("fuse.decided", **said, decision=decision, count=sum(counts))
+        return pb.DecideFuseResponse(report_count=sum(counts))
 
 
 async def _read(connection: AsyncConnection, app_id: UUID) -> tuple[list[Circuit], list[BlownFuse]]:
@@ -74,11 +78,15 @@ async def _read(connection: AsyncConnection, app_id: UUID) -> tuple[list[Circuit
     return [each for each in found if not each.is_closing], await fuses.read_of(connection, app_id)
 
 
-def _parse_key(request: pb.DecideFuseRequest) -> Key:
+def _parse_platform(request: pb.DecideFuseRequest) -> tuple[UUID, Platform]:
     platform = wire.PLATFORM_FROM_WIRE.get(request.platform, Platform.MIXED)
     if platform is Platform.MIXED:
         raise _unnamed("platform", request.platform)
     return wire.parse_app_id(request.app_id), platform
+
+
+def _is_meant(fuse: BlownFuse, request: pb.DecideFuseRequest) -> bool:
+    return not request.HasField("gate") or fuse.key.gate == request.gate
 
 
 def _unnamed(field: str, value: int) -> FieldInvalid:
@@ -87,7 +95,8 @@ def _unnamed(field: str, value: int) -> FieldInvalid:
 
 def _show_circuit(circuit: Circuit, parked: int) -> pb.Circuit:
     return pb.Circuit(
-        platform=wire.PLATFORM_TO_WIRE[circuit.platform],
+        platform=wire.PLATFORM_TO_WIRE[circuit.key.platform],
+        gate=circuit.key.gate,
         cause=CAUSE_TO_WIRE[circuit.cause],
         reason=circuit.reason,
         open_time=wire.write_time(circuit.open_time),
@@ -99,7 +108,8 @@ def _show_circuit(circuit: Circuit, parked: int) -> pb.Circuit:
 
 def _show_fuse(fuse: BlownFuse, held: int) -> pb.Fuse:
     return pb.Fuse(
-        platform=wire.PLATFORM_TO_WIRE[fuse.platform],
+        platform=wire.PLATFORM_TO_WIRE[fuse.key.platform],
+        gate=fuse.key.gate,
         share=fuse.share,
         blow_time=wire.write_time(fuse.blow_time),
         confirm_time=None if fuse.confirm_time is None else wire.write_time(fuse.confirm_time),

@@ -3,12 +3,34 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.dispatch.domain.messages import Platform
 
-# A platform of an application has one credential: the two stand for it everywhere.
-Key = tuple[UUID, Platform]
+# The gate of Safari as it was, beside those of the push services that it uses today.
+LEGACY = "legacy"
+# How the gates begin that push services share which no browser comes with.
+OTHER = "other-"
+
+
+class Key(NamedTuple):
+    """One way to a gateway, by one credential: what fails, is slowed and is mended by itself.
+
+    `gate` is the gateway's short name for the way, empty where a platform has one alone. Then what
+    is for the platform as a whole is for that gate, too; else it is for none of them.
+    """
+
+    app_id: UUID
+    platform: Platform
+    gate: str = ""
+
+
+class Holder(NamedTuple):
+    """Whose credential is used at a gate: a platform's of the application, and which of its own."""
+
+    platform: Platform
+    version: int
 
 
 class Cause(IntEnum):
@@ -32,8 +54,7 @@ class Opening:
 class Circuit:
     """An open circuit. While it closes, what was parked is made ready again."""
 
-    app_id: UUID
-    platform: Platform
+    key: Key
     cause: Cause
     reason: str
     # Of the credential that was refused.
@@ -44,10 +65,6 @@ class Circuit:
     probe_time: datetime
     is_closing: bool
 
-    @property
-    def key(self) -> Key:
-        return self.app_id, self.platform
-
 
 @dataclass(frozen=True, slots=True)
 class BlownFuse:
@@ -56,12 +73,7 @@ class BlownFuse:
     `confirm_time` is when one confirmed them: for a day after it they are believed.
     """
 
-    app_id: UUID
-    platform: Platform
+    key: Key
     share: float
     blow_time: datetime
     confirm_time: datetime | None
-
-    @property
-    def key(self) -> Key:
-        return self.app_id, self.platform

@@ -62,6 +62,8 @@ class AddressReport:
     address_digest: bytes
     found_time: datetime
     finding: Finding
+    # By which way the gateway was asked.
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A leased parcel. `uids` is set on a later-parcel alone and then stands for the slice."""
+    """A leased parcel. `uids` is set on a later-parcel alone and then stands for the slice.
+
+    So is `gate`, the way that its uids took; it is empty on all others.
+    """
 
     parcel_id: int
     app_id: UUID
@@ -77,6 +80,7 @@ class Parcel:
     place: int
     first_time: datetime
     epoch: int
+    gate: str = ""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -93,7 +97,7 @@ class Parcel:
 class LaterParcel:
     """What a gateway put off, or what a slice had outgrown: it becomes a parcel of its own.
 
-    A parked one waits until its credential's circuit closes, at most `wait_seconds`.
+    A parked one waits until the circuit of its gate closes, at most `wait_seconds`.
     """
 
     slice: Slice
@@ -101,3 +105,4 @@ class LaterParcel:
     attempt: int
     wait_seconds: float
     is_parked: bool = False
+    gate: str = ""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from services.dispatch.domain.circuits import LEGACY
 from services.dispatch.domain.credentials import ApnsCertificate, ApnsCredential
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Environment, Recipient
@@ -185,6 +186,7 @@ class Apns:
     """APNs for one credential."""
 
     name = "apns"
+    quota = ""
 
     def __init__(
         self,
@@ -207,6 +209,17 @@ class Apns:
                 self._topic = credential.topic
                 self._website_name = credential.website_name
                 self._proof = ClientCertificate(credential)
+
+    def gate(self, recipient: Recipient) -> str:
+        """Apple's environments are two services; a web site's certificate has a way of its own."""
+        if recipient.platform is Platform.WEB_SAFARI:
+            return LEGACY
+        return (self._away(recipient) or self.home).value
+
+    def _away(self, recipient: Recipient) -> Environment | None:
+        """The other environment than the credential's own, if the recipient is at home there."""
+        is_away = self._other_url and recipient.environment not in {None, self.home}
+        return recipient.environment if is_away else None
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         if message.content.dismisses:
@@ -255,8 +268,7 @@ class Apns:
             *rendered.headers,
             ("apns-id", _write_id(message.message_id, recipient.uid)),
         )
-        is_away = self._other_url and recipient.environment not in {None, self.home}
-        host = self._other_url if is_away else self._url
+        host = self._other_url if self._away(recipient) else self._url
         url = f"{host}/3/device/{quote(recipient.address, safe='')}"
         return Request(
             url,

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -144,9 +145,17 @@ class Fcm:
     ) -> None:
         account: dict[str, Any] = msgspec.json.decode(credential.service_account)
         project = quote(account["project_id"], safe="")
+        # Google counts by project. Whoever names another's, with a key of its own, must not use up
+        # what is that one's.
+        key = sha256(account["private_key"].encode()).hexdigest()[:16]
+        self.quota = f"{project} {key}"
         self._url = f"{url}/v1/projects/{project}/messages:send"
         self._tokens = OAuthTokens(account, wire, clock)
         self._clock = clock
+
+    def gate(self, _recipient: Recipient) -> str:
+        """One service and one project: there is one way."""
+        return ""
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """The request's body up to time to live and address, which `request` puts in."""

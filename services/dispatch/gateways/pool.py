@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.dispatch.domain.circuits import LEGACY, Holder, Key
 from services.dispatch.domain.credentials import (
     KIND_OF_PLATFORM,
     ApnsCertificate,
@@ -30,12 +31,22 @@ from services.dispatch.wire import Answer, Request, Wire
 # A replaced credential is noticed within this time, and so within ten seconds by whoever sends.
 FRESH_SECONDS = 5.0
 MAX_GATEWAYS = 2000
+# By whose configuration Safari's subscriptions are rung.
+LENDERS = (Platform.WEB_CHROME, Platform.WEB_FIREFOX)
 
 
 class Gateway(Protocol):
     """The questions that each gateway protocol answers about itself."""
 
     name: str
+    # Whose requests per minute are counted together; empty where nobody counts them.
+    quota: str
+
+    def gate(self, recipient: Recipient) -> str:
+        """Which way a recipient's request takes: what may fail while the others do not.
+
+        At most 32 characters, of few values: clients choose their push services themselves.
+        """
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """How the message looks: the part that all recipients of a platform share."""
@@ -106,8 +117,10 @@ class GatewayPool:
             RoomUnavailable: if registry does not answer.
         """
         if platform is Platform.WEB_SAFARI and address.startswith("{"):
-            chrome = await self._get(app_id, GatewayKind.WEB_CHROME)
-            return chrome or await self._get(app_id, GatewayKind.WEB_FIREFOX)
+            for lender in LENDERS:
+                if gateway := await self._get(app_id, KIND_OF_PLATFORM[lender]):
+                    return gateway
+            return None
         kind = KIND_OF_PLATFORM.get(platform)
         return None if kind is None else await self._get(app_id, kind)
 
@@ -117,16 +130,18 @@ class GatewayPool:
             entry = await self._read_once(app_id, kind, entry)
         return entry.gateway
 
-    async def version(self, app_id: UUID, platform: Platform) -> int | None:
-        """Of the credential that `get` gives now; None if there is none, 0 if another may serve.
+    async def holder(self, key: Key) -> Holder | None:
+        """Whose credential is used at a gate now; None if there is none.
 
         Raises:
             RoomUnavailable: if registry does not answer.
         """
-        if await self.get(app_id, platform) is None:
-            # Safari's subscriptions do without a credential of their own.
-            return 0 if platform is Platform.WEB_SAFARI else None
-        return self._entries[app_id, KIND_OF_PLATFORM[platform]].version
+        borrows = key.platform is Platform.WEB_SAFARI and key.gate != LEGACY
+        for platform in LENDERS if borrows else (key.platform,):
+            kind = KIND_OF_PLATFORM[platform]
+            if await self._get(key.app_id, kind) is not None:
+                return Holder(platform, self._entries[key.app_id, kind].version)
+        return None
 
     async def _read_once(self, app_id: UUID, kind: GatewayKind, known: _Entry | None) -> _Entry:
         """All who ask meanwhile get the same: two objects would mint two tokens."""

@@ -3,12 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
+from zlib import crc32
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.dispatch.domain.circuits import OTHER
 from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
 from services.dispatch.domain.messages import Message, Platform
@@ -46,6 +49,28 @@ MAX_ORIGINS = 64
 # Bytes; a compromise between telling nothing of a text's length and sending nothing in vain.
 PADDING_BLOCK = 128
 APPLE_HOST = ".push.apple.com"
+# The push services that browsers come with; each is a gate of its own.
+SERVICES = (
+    "fcm.googleapis.com",
+    "push.apple.com",
+    "push.services.mozilla.com",
+    "notify.windows.com",
+)
+# All others share so many gates: clients name them, and may name any number.
+OTHER_GATES = 16
+
+
+@lru_cache(maxsize=1024)
+def choose_gate(origin: str) -> str:
+    """The gate of a push service: the same in each process, and of few."""
+    try:
+        host = (urlsplit(origin).hostname or "").rstrip(".")
+    except ValueError:
+        host = ""
+    for service in SERVICES:
+        if host == service or host.endswith("." + service):
+            return service
+    return f"{OTHER}{crc32(host.encode()) % OTHER_GATES}"
 
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
@@ -126,6 +151,7 @@ class WebPush:
     """Web Push for one application's VAPID key."""
 
     name = "webpush"
+    quota = ""
 
     def __init__(
         self, credential: WebPushCredential, contact: str, clock: Callable[[], datetime]
@@ -137,6 +163,14 @@ class WebPush:
         self._contact = contact
         self._clock = clock
         self._tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+
+    def gate(self, recipient: Recipient) -> str:
+        """That of the push service: one that is slow or down stops none but itself."""
+        try:
+            origin = _read_origin(_read_subscription(recipient.address).endpoint)
+        except SubscriptionInvalid:
+            return choose_gate("")
+        return choose_gate(origin)
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """The text that is encrypted for each browser. All must show something."""

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from services.dispatch.domain.circuits import Cause, Opening
+from services.dispatch.domain.circuits import LEGACY, OTHER, Cause, Opening
 from services.dispatch.domain.messages import Platform
 from services.dispatch.gateways.verdicts import Later, Misconfigured, Trouble, Unknown, Verdict
 
@@ -21,16 +21,20 @@ class Temper:
 
 # One host, the vendor's own.
 VENDOR = Temper()
-# Web Push services are whoever the clients name: one that is broken, or means harm, must not close
-# the way to all the others.
+# A push service, which refuses also for what is wrong with one subscription.
+PUSH_SERVICE = Temper(one_refusal_counts=False)
+# Push services are whoever the clients name: one that is broken, or means harm, must not close the
+# way to the others that share its gate.
 ANY_HOST = Temper(share=0.9, one_refusal_counts=False)
-TEMPERS = {
-    Platform.WEB_CHROME: ANY_HOST,
-    Platform.WEB_FIREFOX: ANY_HOST,
-    Platform.WEB_SAFARI: ANY_HOST,
-}
 # Waits shorter than this are waited for in place.
 SHORT_SECONDS = 2.0
+WEB_PLATFORMS = frozenset({Platform.WEB_CHROME, Platform.WEB_FIREFOX, Platform.WEB_SAFARI})
+
+
+def choose_temper(platform: Platform, gate: str) -> Temper:
+    if platform not in WEB_PLATFORMS or gate == LEGACY:
+        return VENDOR
+    return ANY_HOST if gate.startswith(OTHER) else PUSH_SERVICE
 
 
 def blame(verdict: Verdict) -> Opening | None:

@@ -1,4 +1,4 @@
-"""The gate before one credential's gateway, in this process: who may ask now, and who waits."""
+"""The pace at one gate, in this process: who may ask now, and who waits."""
 
 import asyncio
 import math
@@ -26,6 +26,7 @@ class Pace:
         self.limiter = limiter
         self.fuse = Fuse()
         self._breaker = Breaker(temper)
+        self.quota_name = ""
         self._quota = quota
         self._monotonic = monotonic
         self._flips = Bucket(FLIPS_PER_SECOND, FLIPS_AT_ONCE)
@@ -42,6 +43,10 @@ class Pace:
     @property
     def is_idle(self) -> bool:
         return not self.limiter.under_way and not self._urgent and not self._patient
+
+    def count_by(self, name: str, quota: Quota) -> None:
+        """From now on count by a quota that others may share."""
+        self.quota_name, self._quota = name, quota
 
     def shut(self) -> None:
         self._is_shut = True

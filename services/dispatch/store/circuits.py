@@ -1,4 +1,4 @@
-"""Open circuits: what every sender knows of the credentials that cannot be used now."""
+"""Open circuits: what every sender knows of the gates that nobody passes now."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from services.dispatch.store.tables import circuits, parcels
 
 MAX_READ = 5000
 PROBES_AT_ONCE = 10
+KEY = (circuits.c.app_id, circuits.c.platform, circuits.c.gate)
 # Written out, not bound: a plan made for any state could not use the partial indexes.
 IS_READY = parcels.c.state == sa.literal_column(str(int(ParcelState.READY)))
 IS_PARKED = parcels.c.state == sa.literal_column(str(int(ParcelState.PARKED)))
@@ -29,7 +30,9 @@ async def read_all(tx: AsyncConnection) -> list[Circuit]:
 
 async def read_of(tx: AsyncConnection, app_id: UUID) -> list[Circuit]:
     found = await tx.execute(
-        sa.select(circuits).where(circuits.c.app_id == app_id).order_by(circuits.c.platform)
+        sa.select(circuits)
+        .where(circuits.c.app_id == app_id)
+        .order_by(circuits.c.platform, circuits.c.gate)
     )
     return [_from_row(row) for row in found]
 
@@ -45,9 +48,9 @@ async def open_(
         "probe_time": sa.func.now() + wait,
         "closing": False,
     }
-    insert = pg.insert(circuits).values(app_id=key[0], platform=key[1], failures=1, **values)
+    insert = pg.insert(circuits).values(**key._asdict(), failures=1, **values)
     opened = insert.on_conflict_do_update(
-        index_elements=["app_id", "platform"],
+        index_elements=["app_id", "platform", "gate"],
         set_={**values, "failures": circuits.c.failures + 1},
     ).returning(circuits.c.failures)
     failures: int = (await tx.execute(opened)).scalar_one()
@@ -82,11 +85,7 @@ async def unpark(tx: AsyncConnection, key: Key, limit: int) -> int:
         return 0
     foremost = (
         sa.select(parcels.c.parcel_id)
-        .where(
-            parcels.c.app_id == key[0],
-            parcels.c.platform == key[1],
-            IS_PARKED,
-        )
+        .where(*_waits_for(key), IS_PARKED)
         .order_by(parcels.c.place, parcels.c.parcel_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -104,13 +103,9 @@ async def unpark(tx: AsyncConnection, key: Key, limit: int) -> int:
 
 async def claim_probes(tx: AsyncConnection, lease_time: timedelta) -> list[Key]:
     """The circuits that are due for a probe and have something to probe with: now ours to probe."""
-    waits = sa.exists().where(
-        parcels.c.app_id == circuits.c.app_id,
-        parcels.c.platform == circuits.c.platform,
-        IS_PARKED,
-    )
+    waits = sa.exists().where(*_is_of_circuit(), IS_PARKED)
     due = (
-        sa.select(circuits.c.app_id, circuits.c.platform)
+        sa.select(*KEY)
         .where(~circuits.c.closing, circuits.c.probe_time <= sa.func.now(), waits)
         .limit(PROBES_AT_ONCE)
         .with_for_update(of=circuits, skip_locked=True)
@@ -118,11 +113,15 @@ async def claim_probes(tx: AsyncConnection, lease_time: timedelta) -> list[Key]:
     )
     claimed = await tx.execute(
         sa.update(circuits)
-        .where(circuits.c.app_id == due.c.app_id, circuits.c.platform == due.c.platform)
+        .where(
+            circuits.c.app_id == due.c.app_id,
+            circuits.c.platform == due.c.platform,
+            circuits.c.gate == due.c.gate,
+        )
         .values(probe_time=sa.func.now() + lease_time)
-        .returning(circuits.c.app_id, circuits.c.platform)
+        .returning(*KEY)
     )
-    return [(row.app_id, Platform(row.platform)) for row in claimed]
+    return [_read_key(row) for row in claimed]
 
 
 async def park_ready(tx: AsyncConnection, patience: timedelta, limit: int) -> int:
@@ -134,8 +133,7 @@ async def park_ready(tx: AsyncConnection, patience: timedelta, limit: int) -> in
     each = (
         sa.select(parcels.c.parcel_id)
         .where(
-            parcels.c.app_id == circuits.c.app_id,
-            parcels.c.platform == circuits.c.platform,
+            *_is_of_circuit(),
             IS_READY,
             parcels.c.first_time > sa.func.now() - patience,
         )
@@ -162,45 +160,58 @@ async def park_ready(tx: AsyncConnection, patience: timedelta, limit: int) -> in
 async def hold_open(tx: AsyncConnection, keys: Collection[Key]) -> set[Key]:
     """Of these, the circuits that are open, and stay so until the transaction ends."""
     found = await tx.execute(
-        sa.select(circuits.c.app_id, circuits.c.platform)
-        .where(
-            sa.tuple_(circuits.c.app_id, circuits.c.platform).in_(sorted(keys)),
-            ~circuits.c.closing,
-        )
-        .order_by(circuits.c.app_id, circuits.c.platform)
+        sa.select(*KEY)
+        .where(sa.tuple_(*KEY).in_(sorted(keys)), ~circuits.c.closing)
+        .order_by(*KEY)
         .with_for_update(read=True)
     )
-    return {(row.app_id, Platform(row.platform)) for row in found}
+    return {_read_key(row) for row in found}
 
 
 async def count_parked(tx: AsyncConnection, keys: Sequence[Key], most: int) -> dict[Key, int]:
     """How many parcels wait for each; counting stops at `most`."""
     counts = {}
-    for app_id, platform in keys:
+    for key in keys:
         some = (
-            sa.select(parcels.c.parcel_id)
-            .where(
-                parcels.c.app_id == app_id,
-                parcels.c.platform == platform,
-                IS_PARKED,
-            )
-            .limit(most)
-            .subquery()
+            sa.select(parcels.c.parcel_id).where(*_waits_for(key), IS_PARKED).limit(most).subquery()
         )
         total = await tx.execute(sa.select(sa.func.count()).select_from(some))
-        counts[app_id, platform] = int(total.scalar_one())
+        counts[key] = int(total.scalar_one())
     return counts
 
 
 def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    return circuits.c.app_id == key[0], circuits.c.platform == key[1]
+    return (
+        circuits.c.app_id == key.app_id,
+        circuits.c.platform == key.platform,
+        circuits.c.gate == key.gate,
+    )
+
+
+def _waits_for(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        parcels.c.app_id == key.app_id,
+        parcels.c.platform == key.platform,
+        parcels.c.gate == key.gate,
+    )
+
+
+def _is_of_circuit() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        parcels.c.app_id == circuits.c.app_id,
+        parcels.c.platform == circuits.c.platform,
+        parcels.c.gate == circuits.c.gate,
+    )
+
+
+def _read_key(row: sa.Row[*tuple[Any, ...]]) -> Key:
+    return Key(row.app_id, Platform(row.platform), row.gate)
 
 
 def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Circuit:
     open_time: datetime = row.open_time
     return Circuit(
-        app_id=row.app_id,
-        platform=Platform(row.platform),
+        key=_read_key(row),
         cause=Cause(row.cause),
         reason=row.reason,
         version=row.version,

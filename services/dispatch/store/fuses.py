@@ -21,14 +21,14 @@ async def read_all(tx: AsyncConnection) -> list[BlownFuse]:
 
 async def read_of(tx: AsyncConnection, app_id: UUID) -> list[BlownFuse]:
     found = await tx.execute(
-        sa.select(fuses).where(fuses.c.app_id == app_id).order_by(fuses.c.platform)
+        sa.select(fuses).where(fuses.c.app_id == app_id).order_by(fuses.c.platform, fuses.c.gate)
     )
     return [_from_row(row) for row in found]
 
 
 async def blow(tx: AsyncConnection, key: Key, share: float) -> bool:
     """Hold the reports of a credential; False if they were held, or are believed for the day."""
-    insert = pg.insert(fuses).values(app_id=key[0], platform=key[1], share=share)
+    insert = pg.insert(fuses).values(**key._asdict(), share=share)
     blown = await tx.execute(insert.on_conflict_do_nothing())
     if blown.rowcount == 0:
         return False
@@ -79,12 +79,21 @@ async def count_held(tx: AsyncConnection, key: Key) -> int:
 
 
 def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    return fuses.c.app_id == key[0], fuses.c.platform == key[1]
+    return (
+        fuses.c.app_id == key.app_id,
+        fuses.c.platform == key.platform,
+        fuses.c.gate == key.gate,
+    )
 
 
 def _reports(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    return address_reports.c.app_id == key[0], address_reports.c.platform == key[1]
+    return (
+        address_reports.c.app_id == key.app_id,
+        address_reports.c.platform == key.platform,
+        address_reports.c.gate == key.gate,
+    )
 
 
 def _from_row(row: sa.Row[*tuple[Any, ...]]) -> BlownFuse:
-    return BlownFuse(row.app_id, Platform(row.platform), row.share, row.blow_time, row.confirm_time)
+    key = Key(row.app_id, Platform(row.platform), row.gate)
+    return BlownFuse(key, row.share, row.blow_time, row.confirm_time)

@@ -16,6 +16,7 @@ async def add(tx: AsyncConnection, reports: Sequence[AddressReport], wait: timed
     is_held = sa.exists().where(
         fuses.c.app_id == sa.bindparam("of_app_id", type_=sa.Uuid),
         fuses.c.platform == sa.bindparam("of_platform", type_=sa.SmallInteger),
+        fuses.c.gate == sa.bindparam("of_gate", type_=sa.Text),
         fuses.c.confirm_time.is_(None),
         sa.bindparam("condemns", type_=sa.Boolean),
     )
@@ -29,11 +30,13 @@ async def add(tx: AsyncConnection, reports: Sequence[AddressReport], wait: timed
                 "app_id": each.app_id,
                 "uid": each.uid,
                 "platform": each.platform,
+                "gate": each.gate,
                 "address_digest": each.address_digest,
                 "found_time": each.found_time,
                 "finding": each.finding,
                 "of_app_id": each.app_id,
                 "of_platform": each.platform,
+                "of_gate": each.gate,
                 "condemns": each.finding.condemns,
                 "wait": wait if each.finding.condemns else timedelta(),
             }

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelState, Slice
 from services.dispatch.domain.segments import pack_uids, unpack_uids
@@ -21,6 +21,7 @@ RETURNED = (
     parcels.c.lane,
     parcels.c.place,
     parcels.c.platform,
+    parcels.c.gate,
     parcels.c.after_uid,
     parcels.c.through_uid,
     parcels.c.uids,
@@ -98,15 +99,14 @@ async def park(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) -> 
     )
 
 
-async def lease_parked(
-    tx: AsyncConnection, app_id: UUID, platform: Platform, lease_time: timedelta
-) -> Parcel | None:
-    """Take the foremost parked parcel of a platform, to probe its circuit with."""
+async def lease_parked(tx: AsyncConnection, key: Key, lease_time: timedelta) -> Parcel | None:
+    """Take the foremost parked parcel of a gate, to probe its circuit with."""
     foremost = (
         sa.select(parcels.c.parcel_id)
         .where(
-            parcels.c.app_id == app_id,
-            parcels.c.platform == platform,
+            parcels.c.app_id == key.app_id,
+            parcels.c.platform == key.platform,
+            parcels.c.gate == key.gate,
             parcels.c.state == ParcelState.PARKED,
         )
         .order_by(parcels.c.place, parcels.c.parcel_id)
@@ -145,6 +145,7 @@ async def put_off(tx: AsyncConnection, origin: Parcel, later: Sequence[LaterParc
                 "lane": origin.lane,
                 "place": origin.place,
                 "platform": each.slice.platform,
+                "gate": each.gate,
                 "after_uid": each.slice.after_uid,
                 "through_uid": each.slice.through_uid,
                 "uids": None if each.uids is None else pack_uids(each.uids),
@@ -225,4 +226,5 @@ def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Parcel:
         place=row.place,
         first_time=row.first_time,
         epoch=row.epoch,
+        gate=row.gate,
     )

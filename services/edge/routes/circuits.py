@@ -24,6 +24,7 @@ DECISIONS = {
 
 class DecisionBody(msgspec.Struct, rename="camel"):
     decision: str | None = None
+    gate: str | None = None
 
 
 class Circuits:
@@ -55,7 +56,9 @@ class Circuits:
         if decision is None:
             raise problems.invalid("decision", f"must be one of {', '.join(DECISIONS)}")
         decided = await self._rooms.circuits.DecideFuse(
-            pb.DecideFuseRequest(app_id=call.app_id, platform=platform, decision=decision),
+            pb.DecideFuseRequest(
+                app_id=call.app_id, platform=platform, decision=decision, gate=body.gate
+            ),
             timeout=self._rooms.timeout,
         )
         return answer({"reports": decided.report_count})
@@ -64,6 +67,7 @@ class Circuits:
 def _render_circuit(circuit: pb.Circuit) -> dict[str, Any]:
     return {
         "platform": PLATFORM_CODES.get(circuit.platform, "UNKNOWN"),
+        "gate": circuit.gate,
         "cause": pb.CircuitCause.Name(circuit.cause).removeprefix("CIRCUIT_CAUSE_"),
         "reason": circuit.reason,
         "openTime": write_time(circuit.open_time),
@@ -76,6 +80,7 @@ def _render_circuit(circuit: pb.Circuit) -> dict[str, Any]:
 def _render_fuse(fuse: pb.Fuse) -> dict[str, Any]:
     rendered: dict[str, Any] = {
         "platform": PLATFORM_CODES.get(fuse.platform, "UNKNOWN"),
+        "gate": fuse.gate,
         "share": fuse.share,
         "blowTime": write_time(fuse.blow_time),
         "held": fuse.held_count,

@@ -229,7 +229,8 @@ class Circuits(circuit_rpc.CircuitServiceServicer):
     async def DecideFuse(self, request: Any, _context: Any) -> Any:
         await self._dispatch.meet("DecideFuse")
         for fuse in self._dispatch.fuses:
-            if fuse.platform == request.platform:
+            is_meant = not request.HasField("gate") or fuse.gate == request.gate
+            if fuse.platform == request.platform and is_meant:
                 self._dispatch.fuses.remove(fuse)
                 return circuit_pb.DecideFuseResponse(report_count=fuse.held_count)
         raise fuse_not_blown(platform=Platform.Name(request.platform).removeprefix("PLATFORM_"))

@@ -26,29 +26,29 @@ from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platfo
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/circuit_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x13ListCircuitsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"r\n\x14ListCircuitsResponse\x12/\n\x08\x63ircuits\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Circuit\x12)\n\x05\x66uses\x18\x02 \x03(\x0b\x32\x1a.carillon.dispatch.v1.Fuse\"\x86\x02\n\x07\x43ircuit\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x31\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\".carillon.dispatch.v1.CircuitCause\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12-\n\topen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nprobe_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rfailure_count\x18\x06 \x01(\x05\x12\x14\n\x0cparked_count\x18\x07 \x01(\x05\"\xb8\x01\n\x04\x46use\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\r\n\x05share\x18\x02 \x01(\x01\x12-\n\tblow_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63onfirm_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nheld_count\x18\x05 \x01(\x05\"\x87\x01\n\x11\x44\x65\x63ideFuseRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x34\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0e\x32\".carillon.dispatch.v1.FuseDecision\"*\n\x12\x44\x65\x63ideFuseResponse\x12\x14\n\x0creport_count\x18\x01 \x01(\x05*\x85\x01\n\x0c\x43ircuitCause\x12\x1d\n\x19\x43IRCUIT_CAUSE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43IRCUIT_CAUSE_OUTAGE\x10\x01\x12\x1f\n\x1b\x43IRCUIT_CAUSE_MISCONFIGURED\x10\x02\x12\x1b\n\x17\x43IRCUIT_CAUSE_THROTTLED\x10\x03*c\n\x0c\x46useDecision\x12\x1d\n\x19\x46USE_DECISION_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46USE_DECISION_CONFIRM\x10\x01\x12\x19\n\x15\x46USE_DECISION_DISMISS\x10\x02\x32\xd8\x01\n\x0e\x43ircuitService\x12\x65\n\x0cListCircuits\x12).carillon.dispatch.v1.ListCircuitsRequest\x1a*.carillon.dispatch.v1.ListCircuitsResponse\x12_\n\nDecideFuse\x12\'.carillon.dispatch.v1.DecideFuseRequest\x1a(.carillon.dispatch.v1.DecideFuseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/circuit_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x13ListCircuitsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\"r\n\x14ListCircuitsResponse\x12/\n\x08\x63ircuits\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Circuit\x12)\n\x05\x66uses\x18\x02 \x03(\x0b\x32\x1a.carillon.dispatch.v1.Fuse\"\x94\x02\n\x07\x43ircuit\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x31\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\".carillon.dispatch.v1.CircuitCause\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12-\n\topen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nprobe_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rfailure_count\x18\x06 \x01(\x05\x12\x14\n\x0cparked_count\x18\x07 \x01(\x05\x12\x0c\n\x04gate\x18\x08 \x01(\t\"\xc6\x01\n\x04\x46use\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\r\n\x05share\x18\x02 \x01(\x01\x12-\n\tblow_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63onfirm_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nheld_count\x18\x05 \x01(\x05\x12\x0c\n\x04gate\x18\x06 \x01(\t\"\xa3\x01\n\x11\x44\x65\x63ideFuseRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x34\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0e\x32\".carillon.dispatch.v1.FuseDecision\x12\x11\n\x04gate\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_gate\"*\n\x12\x44\x65\x63ideFuseResponse\x12\x14\n\x0creport_count\x18\x01 \x01(\x05*\x85\x01\n\x0c\x43ircuitCause\x12\x1d\n\x19\x43IRCUIT_CAUSE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43IRCUIT_CAUSE_OUTAGE\x10\x01\x12\x1f\n\x1b\x43IRCUIT_CAUSE_MISCONFIGURED\x10\x02\x12\x1b\n\x17\x43IRCUIT_CAUSE_THROTTLED\x10\x03*c\n\x0c\x46useDecision\x12\x1d\n\x19\x46USE_DECISION_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46USE_DECISION_CONFIRM\x10\x01\x12\x19\n\x15\x46USE_DECISION_DISMISS\x10\x02\x32\xd8\x01\n\x0e\x43ircuitService\x12\x65\n\x0cListCircuits\x12).carillon.dispatch.v1.ListCircuitsRequest\x1a*.carillon.dispatch.v1.ListCircuitsResponse\x12_\n\nDecideFuse\x12\'.carillon.dispatch.v1.DecideFuseRequest\x1a(.carillon.dispatch.v1.DecideFuseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.dispatch.v1.circuit_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CIRCUITCAUSE']._serialized_start=924
-  _globals['_CIRCUITCAUSE']._serialized_end=1057
-  _globals['_FUSEDECISION']._serialized_start=1059
-  _globals['_FUSEDECISION']._serialized_end=1158
+  _globals['_CIRCUITCAUSE']._serialized_start=980
+  _globals['_CIRCUITCAUSE']._serialized_end=1113
+  _globals['_FUSEDECISION']._serialized_start=1115
+  _globals['_FUSEDECISION']._serialized_end=1214
   _globals['_LISTCIRCUITSREQUEST']._serialized_start=134
   _globals['_LISTCIRCUITSREQUEST']._serialized_end=171
   _globals['_LISTCIRCUITSRESPONSE']._serialized_start=173
   _globals['_LISTCIRCUITSRESPONSE']._serialized_end=287
   _globals['_CIRCUIT']._serialized_start=290
-  _globals['_CIRCUIT']._serialized_end=552
-  _globals['_FUSE']._serialized_start=555
-  _globals['_FUSE']._serialized_end=739
-  _globals['_DECIDEFUSEREQUEST']._serialized_start=742
-  _globals['_DECIDEFUSEREQUEST']._serialized_end=877
-  _globals['_DECIDEFUSERESPONSE']._serialized_start=879
-  _globals['_DECIDEFUSERESPONSE']._serialized_end=921
-  _globals['_CIRCUITSERVICE']._serialized_start=1161
-  _globals['_CIRCUITSERVICE']._serialized_end=1377
+  _globals['_CIRCUIT']._serialized_end=566
+  _globals['_FUSE']._serialized_start=569
+  _globals['_FUSE']._serialized_end=767
+  _globals['_DECIDEFUSEREQUEST']._serialized_start=770
+  _globals['_DECIDEFUSEREQUEST']._serialized_end=933
+  _globals['_DECIDEFUSERESPONSE']._serialized_start=935
+  _globals['_DECIDEFUSERESPONSE']._serialized_end=977
+  _globals['_CIRCUITSERVICE']._serialized_start=1217
+  _globals['_CIRCUITSERVICE']._serialized_end=1433
 # @@protoc_insertion_point(module_scope)

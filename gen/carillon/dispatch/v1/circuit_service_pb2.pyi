@@ -95,7 +95,7 @@ class ListCircuitsResponse(_message.Message):
     FUSES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def circuits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Circuit]:
-        """By platform: at most six of each."""
+        """By platform and gate: at most 70 of each."""
 
     @_builtins.property
     def fuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fuse]: ...
@@ -115,8 +115,8 @@ Global___ListCircuitsResponse: _TypeAlias = ListCircuitsResponse  # noqa: Y015
 
 @_typing.final
 class Circuit(_message.Message):
-    """An open circuit: parcels of this platform wait, and one of them is tried now
-    and then.
+    """An open circuit: parcels of this gate wait, and one of them is tried now and
+    then.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -128,6 +128,7 @@ class Circuit(_message.Message):
     PROBE_TIME_FIELD_NUMBER: _builtins.int
     FAILURE_COUNT_FIELD_NUMBER: _builtins.int
     PARKED_COUNT_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
     platform: _platform_pb2.Platform.ValueType
     cause: Global___CircuitCause.ValueType
     reason: _builtins.str
@@ -136,6 +137,13 @@ class Circuit(_message.Message):
     """How often it was found wanting, the first time included."""
     parked_count: _builtins.int
     """How many parcels wait. Counting stops at 10000."""
+    gate: _builtins.str
+    """Which of the platform's ways to its gateway this is about: "production" and
+    "sandbox" for iOS; "legacy" for Safari's website push; for browsers the push
+    service ("fcm.googleapis.com", "push.apple.com", "push.services.mozilla.com",
+    "notify.windows.com"), or "other-0" to "other-15", which all others share.
+    Empty where there is one way.
+    """
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -152,10 +160,11 @@ class Circuit(_message.Message):
         probe_time: _timestamp_pb2.Timestamp | None = ...,
         failure_count: _builtins.int = ...,
         parked_count: _builtins.int = ...,
+        gate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["open_time", b"open_time", "probe_time", b"probe_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "failure_count", b"failure_count", "open_time", b"open_time", "parked_count", b"parked_count", "platform", b"platform", "probe_time", b"probe_time", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "failure_count", b"failure_count", "gate", b"gate", "open_time", b"open_time", "parked_count", b"parked_count", "platform", b"platform", "probe_time", b"probe_time", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,7 +172,7 @@ Global___Circuit: _TypeAlias = Circuit  # noqa: Y015
 
 @_typing.final
 class Fuse(_message.Message):
-    """A blown fuse: reports of dead and suspect addresses of this platform are held,
+    """A blown fuse: reports of dead and suspect addresses by this gate are held,
     because too many of the last ones were such.
     """
 
@@ -174,10 +183,13 @@ class Fuse(_message.Message):
     BLOW_TIME_FIELD_NUMBER: _builtins.int
     CONFIRM_TIME_FIELD_NUMBER: _builtins.int
     HELD_COUNT_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
     platform: _platform_pb2.Platform.ValueType
     share: _builtins.float
     """Of the answers about the last 200 addresses, from 0 to 1."""
     held_count: _builtins.int
+    gate: _builtins.str
+    """As in Circuit."""
     @_builtins.property
     def blow_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -192,10 +204,11 @@ class Fuse(_message.Message):
         blow_time: _timestamp_pb2.Timestamp | None = ...,
         confirm_time: _timestamp_pb2.Timestamp | None = ...,
         held_count: _builtins.int = ...,
+        gate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["blow_time", b"blow_time", "confirm_time", b"confirm_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blow_time", b"blow_time", "confirm_time", b"confirm_time", "held_count", b"held_count", "platform", b"platform", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blow_time", b"blow_time", "confirm_time", b"confirm_time", "gate", b"gate", "held_count", b"held_count", "platform", b"platform", "share", b"share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,24 +221,30 @@ class DecideFuseRequest(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     PLATFORM_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     platform: _platform_pb2.Platform.ValueType
     """Required."""
     decision: Global___FuseDecision.ValueType
     """Required."""
+    gate: _builtins.str
+    """Optional. As in Circuit; all gates of the platform if absent."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         platform: _platform_pb2.Platform.ValueType = ...,
         decision: Global___FuseDecision.ValueType = ...,
+        gate: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gate", b"_gate", "gate", b"gate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "decision", b"decision", "platform", b"platform"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gate", b"_gate", "app_id", b"app_id", "decision", b"decision", "gate", b"gate", "platform", b"platform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__gate: _TypeAlias = _typing.Literal["gate"]  # noqa: Y015
+    _WhichOneofArgType__gate: _TypeAlias = _typing.Literal["_gate", b"_gate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gate) -> _WhichOneofReturnType__gate | None: ...
 
 Global___DecideFuseRequest: _TypeAlias = DecideFuseRequest  # noqa: Y015
 

@@ -52,8 +52,8 @@ class CircuitServiceServicer:
     """
 
     def ListCircuits(self, request, context):
-        """Lists the platforms of an application for which a circuit is open or a fuse
-        has blown. On a good day there are none.
+        """Lists the gates of an application for which a circuit is open or a fuse has
+        blown. On a good day there are none.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID

@@ -34,8 +34,8 @@ class CircuitServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CircuitServiceAsyncStub: ...
     ListCircuits: _grpc.UnaryUnaryMultiCallable[_circuit_service_pb2.ListCircuitsRequest, _circuit_service_pb2.ListCircuitsResponse]
-    """Lists the platforms of an application for which a circuit is open or a fuse
-    has blown. On a good day there are none.
+    """Lists the gates of an application for which a circuit is open or a fuse has
+    blown. On a good day there are none.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -55,8 +55,8 @@ class CircuitServiceAsyncStub(CircuitServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListCircuits: _aio.UnaryUnaryMultiCallable[_circuit_service_pb2.ListCircuitsRequest, _circuit_service_pb2.ListCircuitsResponse]  # type: ignore[assignment]
-    """Lists the platforms of an application for which a circuit is open or a fuse
-    has blown. On a good day there are none.
+    """Lists the gates of an application for which a circuit is open or a fuse has
+    blown. On a good day there are none.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -79,8 +79,8 @@ class CircuitServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _circuit_service_pb2.ListCircuitsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_circuit_service_pb2.ListCircuitsResponse, _abc.Awaitable[_circuit_service_pb2.ListCircuitsResponse]]:
-        """Lists the platforms of an application for which a circuit is open or a fuse
-        has blown. On a good day there are none.
+        """Lists the gates of an application for which a circuit is open or a fuse has
+        blown. On a good day there are none.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID

@@ -59,6 +59,7 @@ STATEMENTS = (
         lane smallint NOT NULL CHECK (lane IN (1, 2)),
         place bigint NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 0 AND 6),
+        gate text COLLATE "C" NOT NULL DEFAULT '' CHECK (length(gate) <= 32),
         after_uid bigint NOT NULL,
         through_uid bigint NOT NULL CHECK (through_uid > after_uid),
         uids bytea,
@@ -75,11 +76,12 @@ STATEMENTS = (
     "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3, 4)",
     # What a circuit parks, and in which order it is made ready again.
     """
-    CREATE INDEX parcels_of_platform ON parcels (app_id, platform, place, parcel_id)
+    CREATE INDEX parcels_of_platform ON parcels (app_id, platform, gate, place, parcel_id)
     WHERE state = 1
     """,
     """
-    CREATE INDEX parcels_parked ON parcels (app_id, platform, place, parcel_id) WHERE state = 4
+    CREATE INDEX parcels_parked ON parcels (app_id, platform, gate, place, parcel_id)
+    WHERE state = 4
     """,
     "CREATE INDEX parcels_message ON parcels (app_id, message_id)",
     "CREATE SEQUENCE places",
@@ -204,6 +206,7 @@ STATEMENTS = (
         app_id uuid NOT NULL,
         uid bigint NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        gate text COLLATE "C" NOT NULL DEFAULT '' CHECK (length(gate) <= 32),
         address_digest bytea NOT NULL CHECK (length(address_digest) = 32),
         found_time timestamptz NOT NULL,
         finding smallint NOT NULL CHECK (finding BETWEEN 1 AND 4),
@@ -213,12 +216,13 @@ STATEMENTS = (
     """,
     # What a blown fuse holds stands outside: the reporter never scans past it.
     "CREATE INDEX address_reports_due ON address_reports (due_time) WHERE NOT held",
-    "CREATE INDEX address_reports_of ON address_reports (app_id, platform, held)",
-    # Both are empty on a good day. A platform of an application has one credential.
+    "CREATE INDEX address_reports_of ON address_reports (app_id, platform, gate, held)",
+    # Both are empty on a good day. A gate is one way to a platform's gateway, by one credential.
     """
     CREATE TABLE circuits (
         app_id uuid NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        gate text COLLATE "C" NOT NULL CHECK (length(gate) <= 32),
         cause smallint NOT NULL CHECK (cause BETWEEN 1 AND 3),
         reason text NOT NULL,
         version bigint NOT NULL,
@@ -226,17 +230,18 @@ STATEMENTS = (
         open_time timestamptz NOT NULL DEFAULT now(),
         probe_time timestamptz NOT NULL,
         closing boolean NOT NULL,
-        PRIMARY KEY (app_id, platform)
+        PRIMARY KEY (app_id, platform, gate)
     )
     """,
     """
     CREATE TABLE fuses (
         app_id uuid NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        gate text COLLATE "C" NOT NULL CHECK (length(gate) <= 32),
         share double precision NOT NULL,
         blow_time timestamptz NOT NULL DEFAULT now(),
         confirm_time timestamptz,
-        PRIMARY KEY (app_id, platform)
+        PRIMARY KEY (app_id, platform, gate)
     )
     """,
     """
