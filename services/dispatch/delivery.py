@@ -42,6 +42,8 @@ class Lease:
     parcel: Parcel
     deadline: float
     lost: bool = False
+    # Its message was paused or cancelled: nothing more of it begins.
+    is_halted: bool = False
     is_probe: bool = False
 
 
@@ -91,6 +93,11 @@ class Delivery:
         Raises:
             RoomUnavailable: if targeting or registry does not answer; the results so far stand.
         """
+        if wait := self._settling.pause_seconds():
+            if self._lease.is_probe:
+                self._desk.switchboard.probe_again(self._own_key)
+            await self._desk.recorder.pause(self._parcel, timedelta(seconds=wait))
+            return True
         if self._is_shut_out():
             left = self._settling.seconds_left(self._parcel.slice.platform)
             await self._desk.recorder.park(self._parcel, timedelta(seconds=left))
@@ -174,7 +181,8 @@ class Delivery:
 
     def _may_send(self) -> bool:
         """Whether the parcel is still ours and we are not to stop."""
-        held = not self._lease.lost and self._desk.monotonic() < self._lease.deadline
+        lease = self._lease
+        held = not lease.lost and not lease.is_halted and self._desk.monotonic() < lease.deadline
         return held and not self._ending.is_set()
 
     async def _recorded(self) -> set[int]:

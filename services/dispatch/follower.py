@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.bell import Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.rooms import EndingsFeed
-from services.dispatch.store import channels, feeds, messages, webhooks
+from services.dispatch.store import channels, feeds, halts, webhooks
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Follower:
                 # First, because it locks the row: another follower waits here, and is then late.
                 if await feeds.move(tx, FEED, position, news.next_position):
                     for app_id in news.app_ids:
-                        await messages.cancel_all(tx, app_id, self._clock())
+                        await halts.cancel_all(tx, app_id, self._clock())
                         await channels.delete_all(tx, app_id)
                         await webhooks.delete_all(tx, app_id)
         for app_id in news.app_ids:

@@ -16,7 +16,7 @@ from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Result
 from services.dispatch.domain.parcels import LaterParcel, Parcel
 from services.dispatch.domain.segments import pack
-from services.dispatch.store import circuits, ledger, news, outbox, parcels
+from services.dispatch.store import circuits, halts, ledger, news, outbox, parcels
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
@@ -38,11 +38,13 @@ class _Page:
     ends: bool = False
     released_for: timedelta | None = None
     parked_for: timedelta | None = None
+    paused_for: timedelta | None = None
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_last(self) -> bool:
-        return self.ends or self.released_for is not None or self.parked_for is not None
+        waits = (self.released_for, self.parked_for, self.paused_for)
+        return self.ends or any(wait is not None for wait in waits)
 
     def parked_keys(self) -> set[Key]:
         """The circuits for which something of the parcel is to be parked."""
@@ -118,6 +120,12 @@ class Recorder:
         """Leave a parcel until its circuit closes, for `wait` at most; return when written."""
         page = self._page(parcel)
         page.parked_for = wait
+        await self._write_soon(page)
+
+    async def pause(self, parcel: Parcel, wait: timedelta) -> None:
+        """Leave a parcel until its message is resumed, for `wait` at most; return when written."""
+        page = self._page(parcel)
+        page.paused_for = wait
         await self._write_soon(page)
 
     async def run(self) -> None:
@@ -209,6 +217,19 @@ async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
             await parcels.park(tx, [page.parcel], page.parked_for)
         elif page.parked_for is not None:
             await parcels.release(tx, [page.parcel], CLOSED_WAIT)
+    await _pause(tx, [page for page in pages if page.paused_for is not None])
+
+
+async def _pause(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
+    """What was resumed by now would be forgotten there: it is given back instead."""
+    paused = (
+        await halts.hold_paused(tx, {page.parcel.message_key for page in pages}) if pages else ()
+    )
+    for page in pages:
+        if page.parcel.message_key in paused:
+            await parcels.pause(tx, [page.parcel], page.paused_for or timedelta())
+        else:
+            await parcels.release(tx, [page.parcel], timedelta())
 
 
 def _unless_closed(later: LaterParcel, parcel: Parcel, open_: Collection[Key]) -> LaterParcel:

@@ -35,6 +35,7 @@ from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.gateways.pool import GatewayPool
 from services.dispatch.gateways.trials import try_credential
 from services.dispatch.gatherer import Gatherer
+from services.dispatch.halting import Halting
 from services.dispatch.planner import Planner
 from services.dispatch.receiving import Receiving
 from services.dispatch.recorder import Recorder
@@ -98,17 +99,22 @@ class Premises:
 async def open_api(premises: Premises) -> int:
     """Serve what dispatch answers; return the port."""
     settings, ring_outbox = premises.settings, premises.ringer(store.OUTBOX)
-    acceptance = Acceptance(
+    ring_plans, ring_parcels = premises.ringer(store.PLANS), premises.ringer(store.PARCELS)
+    acceptance = Acceptance(premises.db, now, ring_plans=ring_plans, ring_parcels=ring_parcels)
+    halting = Halting(
         premises.db,
         now,
-        ring_plans=premises.ringer(store.PLANS),
-        ring_parcels=premises.ringer(store.PARCELS),
+        timedelta(seconds=settings.patience_seconds),
+        ring_halts=premises.ringer(store.HALTS),
+        ring_plans=ring_plans,
+        ring_parcels=ring_parcels,
     )
     neighbours = Neighbours(premises.registry, premises.targeting)
     servicer = MessageServicer(
         premises.db,
         acceptance,
         Receiving(premises.db, neighbours, now, ring_outbox=ring_outbox),
+        halting,
         neighbours,
         SizeLimits(settings.apple_payload_bytes),
         now,
@@ -178,6 +184,7 @@ async def open_sender(premises: Premises) -> None:
     slots = {Lane.EXPRESS: settings.express_slots, Lane.BULK: settings.bulk_slots}
     sender = Sender(desk, slots=slots, lease_time=timedelta(seconds=settings.lease_seconds))
     premises.listen(store.PARCELS, sender.bell.ring)
+    premises.listen(store.HALTS, sender.halts_bell.ring)
     premises.house.keep_running("sender", sender.run())
     premises.house.push_async_callback(sender.drain)
 

@@ -14,7 +14,7 @@ from services.dispatch.bell import Bell, work
 from services.dispatch.delivery import Delivery, Desk, Lease, Prepared
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.parcels import Lane, Parcel
-from services.dispatch.store import messages, parcels
+from services.dispatch.store import halts, messages, parcels
 from services.dispatch.tracing import context_of
 from services.kit.database import is_outage
 
@@ -22,6 +22,7 @@ log = structlog.get_logger()
 tracer = trace.get_tracer("carillon.dispatch")
 
 POLL_SECONDS = 1.0
+HALT_SECONDS = 0.5
 DRAIN_SECONDS = 20.0
 RELEASE_WAIT = timedelta(seconds=1)
 MAX_PREPARED = 256
@@ -45,13 +46,20 @@ class Sender:
         self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
         self._ending = asyncio.Event()
         self.bell = Bell()
+        self.halts_bell = Bell()
         desk.switchboard.on_probe = self._start_probe
+
+    @property
+    def halted_count(self) -> int:
+        """How many parcels are in hands of which nothing more begins."""
+        return sum(lease.is_halted for lease in self._held.values())
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._desk.recorder.run())
             group.create_task(self._desk.switchboard.run())
             group.create_task(work("sender", self._lease_more, self.bell, POLL_SECONDS))
+            group.create_task(work("halter", self._halt, self.halts_bell, HALT_SECONDS))
             quiet = Bell()
             beat = self._lease_time.total_seconds() / 3
             group.create_task(work("heartbeat", self._renew, quiet, beat))
@@ -135,9 +143,10 @@ class Sender:
 
         What was put off or given back asks for its status anew: it may be cancelled by now.
         """
-        key = (parcel.app_id, parcel.message_id)
+        key = parcel.message_key
         known = self._prepared.get(key)
-        if known is None or parcel.attempt or parcel.was_interrupted:
+        is_old = parcel.attempt or parcel.was_interrupted
+        if known is None or known.message.is_paused or is_old:
             with suppress_instrumentation():
                 async with self._desk.db.connect() as connection:
                     message = await messages.get(connection, *key)
@@ -148,6 +157,18 @@ class Sender:
             if len(self._prepared) > MAX_PREPARED:
                 self._prepared.popitem(last=False)
         return known
+
+    async def _halt(self) -> bool:
+        """Begin nothing more of messages that were paused or cancelled."""
+        held = list(self._held.values())
+        if held:
+            keys = {lease.parcel.message_key for lease in held}
+            with suppress_instrumentation():
+                async with self._desk.db.connect() as connection:
+                    halted = await halts.read_halted(connection, keys)
+            for lease in held:
+                lease.is_halted = lease.parcel.message_key in halted
+        return False
 
     async def _renew(self) -> bool:
         """Extend what we hold, and note what we have lost."""

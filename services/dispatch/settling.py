@@ -73,9 +73,19 @@ class Settling:
         lifetime = min(self._rules.patience, self._message.time_to_live(platform))
         return (self._message.create_time + lifetime - self._rules.clock()).total_seconds()
 
+    def pause_seconds(self) -> float:
+        """For how long its parcels may wait to be resumed; 0 if it is not paused, or too late."""
+        if not self._message.is_paused:
+            return 0.0
+        deadline = self._message.deadline(self._rules.patience)
+        return max((deadline - self._rules.clock()).total_seconds(), 0.0)
+
     def is_too_late(self, platform: Platform) -> bool:
-        """Whether it is not sent any more; what is for now or never is tried once, however late."""
-        is_for_now = not self._message.time_to_live(platform)
+        """Whether it is not sent any more; what is for now or never is tried once, however late.
+
+        But not in a paused message: who meets it here, meets it after its deadline.
+        """
+        is_for_now = not self._message.time_to_live(platform) and not self._message.is_paused
         return not is_for_now and self.seconds_left(platform) <= 0
 
     def settle(self, recipient: Recipient, asked: Asked, gate: str, *, is_shut: bool) -> None:

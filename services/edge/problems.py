@@ -31,6 +31,7 @@ HTTP_MALFORMED = "CARILLON0400E"
 UNAUTHENTICATED = "CARILLON0401E"
 METHOD_REFUSED = "CARILLON0405E"
 LIMIT_REACHED = "CARILLON0409E"
+MESSAGE_ENDED = "CARILLON1409E"
 BODY_TOO_LARGE = "CARILLON0413E"
 TARGET_TOO_LONG = "CARILLON0414E"
 MEDIA_TYPE_REFUSED = "CARILLON0415E"
@@ -197,6 +198,10 @@ def _message_missing(fault: RemoteFault) -> Problem:
     return missing("Message", "messageId", fault.facts.get("message_id", ""))
 
 
+def _message_ended(_: RemoteFault) -> Problem:
+    return Problem(409, MESSAGE_ENDED, "The message has ended: nothing of it is left to be sent.")
+
+
 def _channel_missing(fault: RemoteFault) -> Problem:
     return missing("Channel", "channelId", fault.facts.get("channel_id", ""))
 
@@ -294,6 +299,7 @@ FAULTS: dict[tuple[str, str], Callable[[RemoteFault], Problem]] = {
     (DISPATCH, "FIELD_INVALID"): _field_invalid,
     (DISPATCH, "PAGE_TOKEN_INVALID"): _cursor_invalid,
     (DISPATCH, "MESSAGE_NOT_FOUND"): _message_missing,
+    (DISPATCH, "MESSAGE_ENDED"): _message_ended,
     (DISPATCH, "DEVICE_NOT_FOUND"): _device_missing,
     (DISPATCH, "PAYLOAD_TOO_LARGE"): _payload_too_large,
     (DISPATCH, "TARGET_UNKNOWN"): _target_unknown,

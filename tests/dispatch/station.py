@@ -87,10 +87,16 @@ class Script:
 
     reply: Callable[[Request], Answer | WireError]
     asked: list[str] = field(default_factory=list)
+    # Closed: nobody is answered.
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def post(self, request: Request) -> Answer:
         self.asked.append(request.url)
         await asyncio.sleep(0)
+        await self.gate.wait()
         said = self.reply(request)
         if isinstance(said, WireError):
             raise said
@@ -139,6 +145,14 @@ class Station:
         results: list[Result] = [each for _, segment, _ in read for each in unpack(segment)]
         assert len({each.uid for each in results}) == len(results)
         return {each.uid: (each.outcome, each.reason) for each in results}
+
+    async def begun(self) -> int:
+        """How many requests have begun."""
+        return len(self.wire.asked)
+
+    async def halted(self) -> int:
+        """How many parcels the sender has in hands of which it begins nothing more."""
+        return self.sender.halted_count
 
     async def ended(self, message: Message, count: int) -> dict[int, tuple[Outcome, str]]:
         """The outcomes, as soon as there are so many."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from services.dispatch.domain.faults import (
 from services.dispatch.domain.rooms import Endings
 from services.dispatch.follower import Follower
 from services.dispatch.gateways.limits import SizeLimits
+from services.dispatch.halting import Halting
 from services.dispatch.receiving import Receiving
 from services.dispatch.store import messages
 from services.kit.faults import FieldInvalid
@@ -112,11 +113,18 @@ async def desk(dispatch_db: AsyncEngine) -> Desk:
 
     acceptance = Acceptance(dispatch_db, now, ring_plans=ignore, ring_parcels=ignore)
     receiving = Receiving(dispatch_db, NOBODY, now, ring_outbox=ignore)
-    return Desk(
+    halting = Halting(
         dispatch_db,
-        ChannelServicer(dispatch_db, now),
-        MessageServicer(dispatch_db, acceptance, receiving, NOBODY, SizeLimits(), now),
+        now,
+        timedelta(days=1),
+        ring_halts=ignore,
+        ring_plans=ignore,
+        ring_parcels=ignore,
     )
+    servicer = MessageServicer(
+        dispatch_db, acceptance, receiving, halting, NOBODY, SizeLimits(), now
+    )
+    return Desk(dispatch_db, ChannelServicer(dispatch_db, now), servicer)
 
 
 async def test_a_channel_is_kept_as_it_was_given(desk: Desk) -> None:

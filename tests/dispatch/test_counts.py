@@ -18,7 +18,7 @@ from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.domain.parcels import Lane, Parcel, Slice
 from services.dispatch.domain.segments import pack
 from services.dispatch.planner import Planner
-from services.dispatch.store import counts, days, ledger, messages, receipts, tables
+from services.dispatch.store import counts, days, halts, ledger, messages, receipts, tables
 from tests.conftest import NOON
 from tests.dispatch.makers import a_message, sent
 
@@ -92,7 +92,7 @@ class Life:
             message = self.accepted[which % len(self.accepted)]
             match what:
                 case "cancel":
-                    await messages.cancel(tx, self.app, message.message_id, NOON)
+                    await halts.cancel(tx, message, NOON)
                 case "append":
                     await append(tx, message, *uids)
                     self.sent[message.create_time.date()] += len(uids)

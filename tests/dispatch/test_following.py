@@ -10,7 +10,7 @@ from services.dispatch.domain.messages import Message, Platform, Status
 from services.dispatch.domain.parcels import Lane, Slice
 from services.dispatch.domain.rooms import Endings
 from services.dispatch.follower import Follower
-from services.dispatch.store import counts, messages, parcels, plans, tables
+from services.dispatch.store import counts, halts, messages, parcels, plans, tables
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, EVERYONE, OTHER_APP, a_message, to_devices
 from tests.registry.test_plans import overhearing
@@ -121,7 +121,12 @@ async def test_it_finds_its_rows_by_indexes(dispatch_db: AsyncEngine) -> None:
         await tx.execute(sa.text("ANALYZE"))
     async with dispatch_db.connect() as tx:
         async with overhearing(dispatch_db) as heard:
-            await messages.cancel_all(tx, APP, NOON)
+            await halts.cancel_all(tx, APP, NOON)
+            await halts.pause(tx, filled, NOON)
+            await halts.resume(tx, filled)
+            await halts.cancel(tx, filled, NOON)
+            await halts.read_halted(tx, [(OTHER_APP, filled.message_id)])
+            await halts.hold_paused(tx, [(OTHER_APP, filled.message_id)])
         lines: list[str] = []
         for statement, parameters in heard:
             lines += (await tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)).scalars()

@@ -83,6 +83,7 @@ ROWS = {
     ("PUT", "/{app_id}/messages/{message_id}"): "C" + WRITE,
     ("DELETE", "/{app_id}/messages/{message_id}"): MANAGE,
     ("GET", "/{app_id}/messages/{message_id}/status"): READ,
+    ("PUT", "/{app_id}/messages/{message_id}/status"): WRITE,
     ("GET", "/{app_id}/messages/{message_id}/report"): READ,
     ("GET", "/{app_id}/messages/{message_id}/deliverystatus"): READ,
     ("PUT", "/{app_id}/messages/{message_id}/deliverystatus"): "C" + WRITE,

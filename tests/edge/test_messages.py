@@ -6,6 +6,7 @@ from carillon.dispatch.v1.message_pb2 import Message, MessageStatus
 from carillon.type.v1.platform_pb2 import Platform
 from services.edge.routes.messages import STATUS_WORDS
 from tests.edge.conftest import APP_ID, APPS, PUBLIC, World
+from tests.edge.rooms.rules import noon
 
 
 async def test_reading_gives_back_what_was_submitted(world: World) -> None:
@@ -82,6 +83,44 @@ async def test_its_status_is_an_upper_case_word(
     answer = await world.call("GET", f"/messages/{message_id}/status")
 
     assert answer.json() == {"messageId": message_id, "status": word}
+
+
+async def test_it_is_paused_and_resumed_by_its_status(world: World) -> None:
+    message_id = await world.send()
+
+    answers = [
+        await world.call("PUT", f"/messages/{message_id}/status", json={"paused": paused})
+        for paused in (True, True, False)
+    ]
+    read = await world.call("GET", f"/messages/{message_id}/status")
+
+    assert [(each.status_code, each.json()["status"]) for each in answers] == [
+        (200, "PAUSED"),
+        (200, "PAUSED"),
+        (200, "DISPATCHING"),
+    ]
+    assert read.json() == answers[-1].json()
+
+
+@pytest.mark.parametrize("body", [{"paused": True}, {"paused": False}])
+async def test_one_that_has_ended_is_neither_paused_nor_resumed(
+    world: World, body: dict[str, bool]
+) -> None:
+    message_id = await world.send()
+    world.dispatch.messages[APP_ID, message_id].end_time.CopyFrom(noon())
+
+    answer = await world.call("PUT", f"/messages/{message_id}/status", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "CARILLON1409E")
+
+
+@pytest.mark.parametrize("body", [{}, {"paused": None}, {"paused": "perhaps"}, [], "PAUSED"])
+async def test_a_wrong_change_of_its_status_is_named(world: World, body: object) -> None:
+    message_id = await world.send()
+
+    answer = await world.call("PUT", f"/messages/{message_id}/status", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
 
 
 async def test_a_deleted_one_is_absent_everywhere(world: World) -> None:

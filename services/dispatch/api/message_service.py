@@ -1,7 +1,7 @@
 """MessageService: takes messages, and answers for what came of them."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from services.dispatch.domain.messages import Message, Submission
 from services.dispatch.domain.outcomes import Delivery, Outcome, Report
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.gateways.limits import SizeLimits
+from services.dispatch.halting import Halting
 from services.dispatch.receiving import Answer, Receiving
 from services.dispatch.store import channels, counts, messages
 from services.dispatch.tracing import current_trace_parent
@@ -37,6 +38,7 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         db: AsyncEngine,
         acceptance: Acceptance,
         receiving: Receiving,
+        halting: Halting,
         directory: Directory,
         limits: SizeLimits,
         clock: Callable[[], datetime],
@@ -44,6 +46,7 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         self._db = db
         self._acceptance = acceptance
         self._receiving = receiving
+        self._halting = halting
         self._directory = directory
         self._limits = limits
         self._clock = clock
@@ -178,11 +181,32 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     async def CancelMessage(
         self, request: pb.CancelMessageRequest, _context: Context
     ) -> pb.CancelMessageResponse:
-        async with self._db.begin() as tx:
-            message = await self._find(tx, request.app_id, request.message_id)
-            await messages.cancel(tx, message.app_id, message.message_id, self._clock())
-            cancelled = await self._find(tx, request.app_id, request.message_id)
-        return pb.CancelMessageResponse(message=wire.write_message(cancelled))
+        changed = await self._halt(request, self._halting.cancel)
+        return pb.CancelMessageResponse(message=changed)
+
+    async def PauseMessage(
+        self, request: pb.PauseMessageRequest, _context: Context
+    ) -> pb.PauseMessageResponse:
+        changed = await self._halt(request, self._halting.pause)
+        return pb.PauseMessageResponse(message=changed)
+
+    async def ResumeMessage(
+        self, request: pb.ResumeMessageRequest, _context: Context
+    ) -> pb.ResumeMessageResponse:
+        changed = await self._halt(request, self._halting.resume)
+        return pb.ResumeMessageResponse(message=changed)
+
+    async def _halt(
+        self,
+        request: pb.CancelMessageRequest | pb.PauseMessageRequest | pb.ResumeMessageRequest,
+        change: Callable[[Message], Awaitable[None]],
+    ) -> message_pb2.Message:
+        async with self._db.connect() as connection:
+            message = await self._find(connection, request.app_id, request.message_id)
+        await change(message)
+        async with self._db.connect() as connection:
+            changed = await self._find(connection, request.app_id, request.message_id)
+        return wire.write_message(changed)
 
     async def _read_channels(
         self, app_id: UUID, requests: Sequence[pb.SendMessageRequest]

@@ -171,10 +171,16 @@ def write_message(message: Message) -> message_pb2.Message:
         content=contents.write_content(message.content),
         target=write_target(message.target),
         annotation=message.annotation,
-        status=STATUS_TO_WIRE[message.status],
+        status=_write_status(message),
         create_time=write_time(message.create_time),
         end_time=None if message.end_time is None else write_time(message.end_time),
     )
+
+
+def _write_status(message: Message) -> "message_pb2.MessageStatus.ValueType":
+    if message.is_paused and message.end_time is None:
+        return message_pb2.MESSAGE_STATUS_PAUSED
+    return STATUS_TO_WIRE[message.status]
 
 
 def write_time(moment: datetime) -> Timestamp:

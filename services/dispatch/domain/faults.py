@@ -11,6 +11,14 @@ class MessageNotFound(Fault):
         super().__init__(f"no message has the id {message_id!r}", message_id=message_id)
 
 
+class MessageEnded(Fault):
+    code = Code.FAILED_PRECONDITION
+    reason = "MESSAGE_ENDED"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"the message {message_id!r} has ended", message_id=message_id)
+
+
 class DeviceNotFound(Fault):
     code = Code.NOT_FOUND
     reason = "DEVICE_NOT_FOUND"

@@ -74,6 +74,16 @@ class Message:
     create_time: datetime
     end_time: datetime | None
     trace_parent: str
+    is_paused: bool = False
+
+    def deadline(self, patience: timedelta) -> datetime:
+        """When its time is over on every platform, if it is tried for so long.
+
+        What is for now or never is tried once, however late: it sets no end.
+        """
+        platforms = (platform for platform in Platform if platform is not Platform.MIXED)
+        longest = max(self.time_to_live(platform) or patience for platform in platforms)
+        return self.create_time + min(patience, longest)
 
     def time_to_live(self, platform: Platform) -> timedelta:
         """How long after its acceptance it is of use; zero means now or never."""

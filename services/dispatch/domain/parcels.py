@@ -25,6 +25,8 @@ class ParcelState(IntEnum):
     DELAYED = 3
     # Of a credential whose circuit is open; due_time is when its time is over.
     PARKED = 4
+    # Of a paused message; due_time is when its time is over.
+    PAUSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class Parcel:
     def key(self) -> tuple[int, int]:
         """This very lease of it: the next one has a higher epoch."""
         return self.parcel_id, self.epoch
+
+    @property
+    def message_key(self) -> tuple[UUID, str]:
+        return self.app_id, self.message_id
 
     @property
     def was_interrupted(self) -> bool:

@@ -18,6 +18,9 @@ from services.dispatch.store import counts
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
 from services.kit.paging import Window
 
+# Written out, not bound: a plan made for any status could not use the partial index.
+IS_NOT_CANCELLED = messages.c.status != sa.literal_column(str(int(Status.CANCELLED)))
+IS_PAUSED = messages.c.pause_time.is_not(None)
 COLUMNS = (
     messages.c.app_id,
     messages.c.message_id,
@@ -28,10 +31,9 @@ COLUMNS = (
     messages.c.create_time,
     messages.c.end_time,
     messages.c.trace_parent,
+    IS_PAUSED.label("is_paused"),
 )
 places = sa.Sequence("places")
-# Written out, not bound: a plan made for any status could not use the partial index.
-IS_NOT_CANCELLED = messages.c.status != sa.literal_column(str(int(Status.CANCELLED)))
 IS_LISTED = sa.and_(IS_NOT_CANCELLED, ~messages.c.is_internal)
 
 
@@ -108,59 +110,6 @@ async def move(
         .values(status=status, end_time=now)
     )
     return moved.rowcount == 1
-
-
-async def cancel(tx: AsyncConnection, app_id: UUID, message_id: str, now: datetime) -> None:
-    """Withdraw a message for good: what nobody is sending right now is not sent any more."""
-    cancelled = await tx.execute(
-        sa.update(messages)
-        .where(messages.c.app_id == app_id, messages.c.message_id == message_id, IS_NOT_CANCELLED)
-        .values(status=Status.CANCELLED, end_time=sa.func.coalesce(messages.c.end_time, now))
-    )
-    if cancelled.rowcount:
-        await counts.note_messages(tx, {app_id: -1})
-    await tx.execute(
-        sa.delete(plans).where(plans.c.app_id == app_id, plans.c.message_id == message_id)
-    )
-    await tx.execute(
-        sa.delete(parcels).where(
-            parcels.c.app_id == app_id,
-            parcels.c.message_id == message_id,
-            parcels.c.state != ParcelState.LEASED,
-        )
-    )
-
-
-async def cancel_all(tx: AsyncConnection, app_id: UUID, now: datetime) -> int:
-    """Withdraw all that an application has under way; return how many messages.
-
-    Rows are locked in the planner's order: neither waits for the other for ever.
-    """
-    planned = sa.delete(plans).where(plans.c.app_id == app_id).returning(plans.c.message_id)
-    open_ids = set((await tx.execute(planned)).scalars())
-    waiting = (
-        sa.delete(parcels)
-        .where(parcels.c.app_id == app_id, parcels.c.state != ParcelState.LEASED)
-        .returning(parcels.c.message_id)
-    )
-    open_ids.update((await tx.execute(waiting)).scalars())
-    # What is being sent right now ends by itself; what is put off of it finds this status.
-    leased = sa.select(parcels.c.message_id).where(parcels.c.app_id == app_id).distinct()
-    open_ids.update((await tx.execute(leased)).scalars())
-    cancelled = (
-        sa.update(messages)
-        .where(
-            messages.c.app_id == app_id,
-            is_any(messages.c.message_id, sorted(open_ids)),
-            IS_NOT_CANCELLED,
-        )
-        .values(status=Status.CANCELLED, end_time=sa.func.coalesce(messages.c.end_time, now))
-        .returning(messages.c.is_internal)
-    )
-    internal = list((await tx.execute(cancelled)).scalars())
-    if listed := internal.count(False):
-        await counts.note_messages(tx, {app_id: -listed})
-    return len(internal)
 
 
 async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
@@ -282,4 +231,5 @@ def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Message:
         row.create_time,
         row.end_time,
         row.trace_parent,
+        row.is_paused,
     )

@@ -13,7 +13,7 @@ from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelSt
 from services.dispatch.domain.segments import pack_uids, unpack_uids
 from services.dispatch.store.tables import is_any, parcels
 
-SLEEPING = (ParcelState.LEASED, ParcelState.DELAYED, ParcelState.PARKED)
+SLEEPING = tuple(state for state in ParcelState if state is not ParcelState.READY)
 RETURNED = (
     parcels.c.parcel_id,
     parcels.c.app_id,
@@ -99,6 +99,18 @@ async def park(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) -> 
     )
 
 
+async def pause(tx: AsyncConnection, held: Sequence[Parcel], wait: timedelta) -> None:
+    """Take parcels out of the lease index until their messages are resumed, for `wait` at most.
+
+    The transaction holds the messages paused.
+    """
+    await tx.execute(
+        sa.update(parcels)
+        .where(*_held(held))
+        .values(state=ParcelState.PAUSED, due_time=sa.func.now() + wait)
+    )
+
+
 async def lease_parked(tx: AsyncConnection, key: Key, lease_time: timedelta) -> Parcel | None:
     """Take the foremost parked parcel of a gate, to probe its circuit with."""
     foremost = (
@@ -172,7 +184,7 @@ async def delete(tx: AsyncConnection, done: Sequence[Parcel]) -> None:
 
 
 async def wake(tx: AsyncConnection, limit: int) -> int:
-    """Make ready what was put off until now, what its owner has lost, and what is parked too long.
+    """Make ready what was put off until now, what its owner has lost, and what waits too long.
 
     Return how many there were.
     """

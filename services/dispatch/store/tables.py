@@ -30,6 +30,7 @@ messages = sa.Table(
     sa.Column("status", sa.SmallInteger, nullable=False),
     sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
     sa.Column("end_time", sa.DateTime(timezone=True)),
+    sa.Column("pause_time", sa.DateTime(timezone=True)),
 )
 
 plans = sa.Table(

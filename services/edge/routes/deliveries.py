@@ -69,7 +69,11 @@ class Deliveries:
                 PUT=(Access.CLIENT_WRITE, self._report_receipt),
                 DELETE=(Access.MANAGE, self._single.delete),
             ),
-            door.route(path + "/status", GET=(Access.READ, self._single.read_status)),
+            door.route(
+                path + "/status",
+                GET=(Access.READ, self._single.read_status),
+                PUT=(Access.WRITE, self._single.change_status),
+            ),
             door.route(path + "/report", GET=(Access.READ, self._read_report)),
             door.route(
                 path + "/deliverystatus",

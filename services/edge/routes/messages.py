@@ -33,6 +33,7 @@ STATUS_WORDS: dict["MessageStatus.ValueType", str] = {
     MessageStatus.MESSAGE_STATUS_DISPATCHING_FAILED: "DISPATCHING_FAILED",
     MessageStatus.MESSAGE_STATUS_FAILED: "FAILED",
     MessageStatus.MESSAGE_STATUS_PROCESSING_FAILED: "PROCESSING_FAILED",
+    MessageStatus.MESSAGE_STATUS_PAUSED: "PAUSED",
 }
 
 
@@ -44,6 +45,10 @@ TOTALS: dict[str, frozenset["Outcome.ValueType"]] = {
     "open": frozenset({Outcome.OUTCOME_OPEN}),
     "invalid": frozenset({Outcome.OUTCOME_INVALID}),
 }
+
+
+class StatusBody(msgspec.Struct, rename="camel"):
+    paused: bool | None = None
 
 
 class Messages:
@@ -139,9 +144,24 @@ class SingleMessage:
         return answer(rendered | _recall(message))
 
     async def read_status(self, call: Call) -> Response:
+        return _render_status(await self.get(call))
+
+    async def change_status(self, call: Call) -> Response:
+        """Pause or resume. Of a deleted message nothing is told, as everywhere."""
+        body = await call.read(StatusBody)
+        if body.paused is None:
+            raise problems.required("paused")
         message = await self.get(call)
-        status = STATUS_WORDS.get(message.status, "UNKNOWN")
-        return answer({"messageId": message.message_id, "status": status})
+        key = {"app_id": call.app_id, "message_id": message.message_id}
+        if body.paused:
+            paused = await self._rooms.messages.PauseMessage(
+                pb.PauseMessageRequest(**key), timeout=self._rooms.timeout
+            )
+            return _render_status(paused.message)
+        resumed = await self._rooms.messages.ResumeMessage(
+            pb.ResumeMessageRequest(**key), timeout=self._rooms.timeout
+        )
+        return _render_status(resumed.message)
 
     async def delete(self, call: Call) -> Response:
         message = await self.get(call)
@@ -161,6 +181,11 @@ class SingleMessage:
         if is_deleted(read.message):
             raise problems.missing("Message", "messageId", message_id)
         return read.message
+
+
+def _render_status(message: Message) -> Response:
+    status = STATUS_WORDS.get(message.status, "UNKNOWN")
+    return answer({"messageId": message.message_id, "status": status})
 
 
 def _add_up(counted: Iterable[Mapping[str, int]]) -> dict[str, int]:

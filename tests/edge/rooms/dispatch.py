@@ -20,6 +20,7 @@ device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 payload_too_large = fault(Code.INVALID_ARGUMENT, "PAYLOAD_TOO_LARGE")
 target_unknown = fault(Code.NOT_FOUND, "TARGET_UNKNOWN")
 fuse_not_blown = fault(Code.NOT_FOUND, "FUSE_NOT_BLOWN")
+message_ended = fault(Code.FAILED_PRECONDITION, "MESSAGE_ENDED")
 request_id_reused = fault(Code.ALREADY_EXISTS, "REQUEST_ID_REUSED")
 
 APPLE_LIMIT = 2048
@@ -195,6 +196,24 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
         message = self._find(request)
         message.status = MessageStatus.MESSAGE_STATUS_CANCELLED
         return pb.CancelMessageResponse(message=message)
+
+    async def PauseMessage(self, request: Any, _context: Any) -> Any:
+        await self.meet("PauseMessage")
+        message = self._halt(request)
+        message.status = MessageStatus.MESSAGE_STATUS_PAUSED
+        return pb.PauseMessageResponse(message=message)
+
+    async def ResumeMessage(self, request: Any, _context: Any) -> Any:
+        await self.meet("ResumeMessage")
+        message = self._halt(request)
+        message.status = MessageStatus.MESSAGE_STATUS_DISPATCHING
+        return pb.ResumeMessageResponse(message=message)
+
+    def _halt(self, request: Any) -> Message:
+        message = self._find(request)
+        if message.HasField("end_time"):
+            raise message_ended(message_id=request.message_id)
+        return message
 
     def _know_device(self, request: Any) -> None:
         if request.device_id not in self.registry.tenants[request.app_id].devices:

@@ -45,6 +45,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database is away; nothing was done. Repeat after a moment."""
     ERROR_REASON_ROOM_UNAVAILABLE: _ErrorReason.ValueType  # 9
     """Targeting or registry did not answer in time. Metadata: room."""
+    ERROR_REASON_MESSAGE_ENDED: _ErrorReason.ValueType  # 10
+    """The message has ended: nothing of it is left to pause or to resume.
+    Metadata: message_id.
+    """
     ERROR_REASON_FUSE_NOT_BLOWN: _ErrorReason.ValueType  # 30
     """No fuse of this platform has blown, or it was decided about. Metadata: platform."""
     ERROR_REASON_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 20
@@ -88,6 +92,10 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 8
 """The database is away; nothing was done. Repeat after a moment."""
 ERROR_REASON_ROOM_UNAVAILABLE: ErrorReason.ValueType  # 9
 """Targeting or registry did not answer in time. Metadata: room."""
+ERROR_REASON_MESSAGE_ENDED: ErrorReason.ValueType  # 10
+"""The message has ended: nothing of it is left to pause or to resume.
+Metadata: message_id.
+"""
 ERROR_REASON_FUSE_NOT_BLOWN: ErrorReason.ValueType  # 30
 """No fuse of this platform has blown, or it was decided about. Metadata: platform."""
 ERROR_REASON_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 20

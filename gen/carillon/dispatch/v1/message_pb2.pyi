@@ -44,9 +44,13 @@ class _MessageStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     """Ended: the target could not be cut."""
     MESSAGE_STATUS_CANCELLED: _MessageStatus.ValueType  # 8
     """Ended by CancelMessage; who had not been sent to was not."""
+    MESSAGE_STATUS_PAUSED: _MessageStatus.ValueType  # 9
+    """Halted by PauseMessage, until ResumeMessage."""
 
 class MessageStatus(_MessageStatus, metaclass=_MessageStatusEnumTypeWrapper):
-    """Where a message stands. It only moves down this list."""
+    """Where a message stands. It only moves down this list; while it is paused, it
+    stands at its end.
+    """
 
 MESSAGE_STATUS_UNSPECIFIED: MessageStatus.ValueType  # 0
 MESSAGE_STATUS_ACCEPTED: MessageStatus.ValueType  # 1
@@ -65,6 +69,8 @@ MESSAGE_STATUS_PROCESSING_FAILED: MessageStatus.ValueType  # 7
 """Ended: the target could not be cut."""
 MESSAGE_STATUS_CANCELLED: MessageStatus.ValueType  # 8
 """Ended by CancelMessage; who had not been sent to was not."""
+MESSAGE_STATUS_PAUSED: MessageStatus.ValueType  # 9
+"""Halted by PauseMessage, until ResumeMessage."""
 Global___MessageStatus: _TypeAlias = MessageStatus  # noqa: Y015
 
 class _Outcome:

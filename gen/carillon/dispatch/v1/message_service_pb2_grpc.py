@@ -80,6 +80,16 @@ class MessageServiceStub:
                 request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.SerializeToString,
                 response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.FromString,
                 _registered_method=True)
+        self.PauseMessage = channel.unary_unary(
+                '/carillon.dispatch.v1.MessageService/PauseMessage',
+                request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageRequest.SerializeToString,
+                response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageResponse.FromString,
+                _registered_method=True)
+        self.ResumeMessage = channel.unary_unary(
+                '/carillon.dispatch.v1.MessageService/ResumeMessage',
+                request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageRequest.SerializeToString,
+                response_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageResponse.FromString,
+                _registered_method=True)
         self.CancelMessage = channel.unary_unary(
                 '/carillon.dispatch.v1.MessageService/CancelMessage',
                 request_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.CancelMessageRequest.SerializeToString,
@@ -194,9 +204,33 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseMessage(self, request, context):
+        """Halts a message: requests under way end and are recorded, and within a second
+        no sender begins another. Its time goes on running: what is left when that is
+        over ends as EXPIRED. Webhooks hear of what was sent, and of no pause. Safe to
+        repeat.
+
+        Errors:
+        NOT_FOUND           MESSAGE_NOT_FOUND
+        FAILED_PRECONDITION MESSAGE_ENDED
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeMessage(self, request, context):
+        """Lets a paused message go on where it stands; who is on record is not sent to
+        again. One that is not paused is left as it is. Safe to repeat.
+
+        Errors: as PauseMessage.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelMessage(self, request, context):
-        """Ends a message: what was not sent yet is not sent. What was stays on record.
-        Safe to repeat.
+        """Ends a message: requests under way end and are recorded, and within a second no
+        sender begins another. What was sent stays on record. Safe to repeat.
 
         Errors:
         NOT_FOUND MESSAGE_NOT_FOUND
@@ -252,6 +286,16 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.GetApplicationReport,
                     request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.FromString,
                     response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.SerializeToString,
+            ),
+            'PauseMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseMessage,
+                    request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageRequest.FromString,
+                    response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageResponse.SerializeToString,
+            ),
+            'ResumeMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeMessage,
+                    request_deserializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageRequest.FromString,
+                    response_serializer=carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageResponse.SerializeToString,
             ),
             'CancelMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelMessage,
@@ -503,6 +547,60 @@ class MessageService:
             '/carillon.dispatch.v1.MessageService/GetApplicationReport',
             carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportRequest.SerializeToString,
             carillon_dot_dispatch_dot_v1_dot_message__service__pb2.GetApplicationReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.dispatch.v1.MessageService/PauseMessage',
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageRequest.SerializeToString,
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.PauseMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.dispatch.v1.MessageService/ResumeMessage',
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageRequest.SerializeToString,
+            carillon_dot_dispatch_dot_v1_dot_message__service__pb2.ResumeMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

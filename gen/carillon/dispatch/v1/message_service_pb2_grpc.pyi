@@ -100,9 +100,25 @@ class MessageServiceStub:
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
+    PauseMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.PauseMessageRequest, _message_service_pb2.PauseMessageResponse]
+    """Halts a message: requests under way end and are recorded, and within a second
+    no sender begins another. Its time goes on running: what is left when that is
+    over ends as EXPIRED. Webhooks hear of what was sent, and of no pause. Safe to
+    repeat.
+
+    Errors:
+      NOT_FOUND           MESSAGE_NOT_FOUND
+      FAILED_PRECONDITION MESSAGE_ENDED
+    """
+    ResumeMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.ResumeMessageRequest, _message_service_pb2.ResumeMessageResponse]
+    """Lets a paused message go on where it stands; who is on record is not sent to
+    again. One that is not paused is left as it is. Safe to repeat.
+
+    Errors: as PauseMessage.
+    """
     CancelMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.CancelMessageRequest, _message_service_pb2.CancelMessageResponse]
-    """Ends a message: what was not sent yet is not sent. What was stays on record.
-    Safe to repeat.
+    """Ends a message: requests under way end and are recorded, and within a second no
+    sender begins another. What was sent stays on record. Safe to repeat.
 
     Errors:
       NOT_FOUND MESSAGE_NOT_FOUND
@@ -180,9 +196,25 @@ class MessageServiceAsyncStub(MessageServiceStub):
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
+    PauseMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.PauseMessageRequest, _message_service_pb2.PauseMessageResponse]  # type: ignore[assignment]
+    """Halts a message: requests under way end and are recorded, and within a second
+    no sender begins another. Its time goes on running: what is left when that is
+    over ends as EXPIRED. Webhooks hear of what was sent, and of no pause. Safe to
+    repeat.
+
+    Errors:
+      NOT_FOUND           MESSAGE_NOT_FOUND
+      FAILED_PRECONDITION MESSAGE_ENDED
+    """
+    ResumeMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ResumeMessageRequest, _message_service_pb2.ResumeMessageResponse]  # type: ignore[assignment]
+    """Lets a paused message go on where it stands; who is on record is not sent to
+    again. One that is not paused is left as it is. Safe to repeat.
+
+    Errors: as PauseMessage.
+    """
     CancelMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.CancelMessageRequest, _message_service_pb2.CancelMessageResponse]  # type: ignore[assignment]
-    """Ends a message: what was not sent yet is not sent. What was stays on record.
-    Safe to repeat.
+    """Ends a message: requests under way end and are recorded, and within a second no
+    sender begins another. What was sent stays on record. Safe to repeat.
 
     Errors:
       NOT_FOUND MESSAGE_NOT_FOUND
@@ -313,13 +345,41 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PauseMessage(
+        self,
+        request: _message_service_pb2.PauseMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.PauseMessageResponse, _abc.Awaitable[_message_service_pb2.PauseMessageResponse]]:
+        """Halts a message: requests under way end and are recorded, and within a second
+        no sender begins another. Its time goes on running: what is left when that is
+        over ends as EXPIRED. Webhooks hear of what was sent, and of no pause. Safe to
+        repeat.
+
+        Errors:
+          NOT_FOUND           MESSAGE_NOT_FOUND
+          FAILED_PRECONDITION MESSAGE_ENDED
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeMessage(
+        self,
+        request: _message_service_pb2.ResumeMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.ResumeMessageResponse, _abc.Awaitable[_message_service_pb2.ResumeMessageResponse]]:
+        """Lets a paused message go on where it stands; who is on record is not sent to
+        again. One that is not paused is left as it is. Safe to repeat.
+
+        Errors: as PauseMessage.
+        """
+
+    @_abc_1.abstractmethod
     def CancelMessage(
         self,
         request: _message_service_pb2.CancelMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_message_service_pb2.CancelMessageResponse, _abc.Awaitable[_message_service_pb2.CancelMessageResponse]]:
-        """Ends a message: what was not sent yet is not sent. What was stays on record.
-        Safe to repeat.
+        """Ends a message: requests under way end and are recorded, and within a second no
+        sender begins another. What was sent stays on record. Safe to repeat.
 
         Errors:
           NOT_FOUND MESSAGE_NOT_FOUND

@@ -27,6 +27,8 @@ STATEMENTS = (
         status smallint NOT NULL CHECK (status BETWEEN 1 AND 8),
         create_time timestamptz NOT NULL,
         end_time timestamptz,
+        -- While it is paused.
+        pause_time timestamptz,
         PRIMARY KEY (app_id, message_id)
     ) WITH (fillfactor = 90)
     """,
@@ -65,15 +67,16 @@ STATEMENTS = (
         uids bytea,
         attempt smallint NOT NULL DEFAULT 0,
         first_time timestamptz NOT NULL,
-        state smallint NOT NULL CHECK (state BETWEEN 1 AND 4),
+        state smallint NOT NULL CHECK (state BETWEEN 1 AND 5),
         due_time timestamptz NOT NULL DEFAULT now(),
         epoch integer NOT NULL DEFAULT 0
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)
     """,
     # Leased and delayed rows stand outside: a lease never scans past them.
     "CREATE INDEX parcels_ready ON parcels (lane, place, parcel_id) WHERE state = 1",
-    # due_time is when a lease runs out, a delay ends, or the time of what is parked is over.
-    "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3, 4)",
+    # due_time is when a lease runs out, a delay ends, or the time of what is parked or paused is
+    # over.
+    "CREATE INDEX parcels_due ON parcels (due_time) WHERE state IN (2, 3, 4, 5)",
     # What a circuit parks, and in which order it is made ready again.
     """
     CREATE INDEX parcels_of_platform ON parcels (app_id, platform, gate, place, parcel_id)
