@@ -11,7 +11,7 @@ from services.dispatch.wire.streams import Streams
 INFLOW_WINDOW = 1 << 20
 MAX_HEADS_KEPT = 64
 MAX_CONTINUATIONS = 32
-FINAL, SWITCHING_PROTOCOLS, SERVER_ERROR = 200, 101, 500
+FINAL, SWITCHING_PROTOCOLS, REDIRECTION, SERVER_ERROR = 200, 101, 300, 500
 # What is answered to a credential that is none.
 DISTRUST = (401, 403)
 
@@ -108,6 +108,15 @@ class Answers:
 
     def _complete(self, stream_id: int, exchange: Exchange) -> None:
         answer = exchange.answer()
+        if answer.status >= REDIRECTION:
+            _check_length(answer)
         if answer.status < SERVER_ERROR and answer.status not in DISTRUST:
             self.on_trial = False
         self._streams.complete(stream_id, exchange, answer)
+
+
+def _check_length(answer: Answer) -> None:
+    """RFC 9113 §8.1.1. Of a success nobody reads the body, nor therefore what is said of it."""
+    said = answer.headers.get("content-length")
+    if said is not None and not (said.isdecimal() and int(said) == len(answer.body)):
+        raise StreamBroken("a body of another length than it says")

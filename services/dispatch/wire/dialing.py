@@ -10,12 +10,16 @@ from typing import cast
 from msgspec import Struct
 
 from services.dispatch.wire import Forbidden, Identity, Unsent
+from services.dispatch.wire.racing import interleave, race
 from services.dispatch.wire.tls import HTTP1, HTTP2, Trust
 from services.kit.egress import EgressGuard
 
 CONNECT_SECONDS = 5.0
-# An address that does not answer must not cost the others their chance.
-ADDRESS_SECONDS = 2.0
+# An address that takes a connection and says no more must not cost the others their chance.
+GREETING_SECONDS = 2.0
+NO_HTTP2 = "connect: the other side speaks no HTTP/2"
+# In TLS, a server that speaks nothing of what it was offered. Python has no code for it.
+NO_PROTOCOL = "no application protocol"
 
 # From the protocol agreed on to what speaks it.
 Speaker = Callable[[str], asyncio.BaseProtocol]
@@ -31,10 +35,19 @@ class Place(Struct, frozen=True):
     authority: str
     identity: Identity | None = None
     http2_only: bool = False
+    # It has said that it wants to be asked by HTTP/1.1.
+    http1_only: bool = False
 
     @property
     def is_secure(self) -> bool:
         return self.scheme == "https"
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is offered to it."""
+        if self.http2_only:
+            return (HTTP2,)
+        return (HTTP1,) if self.http1_only else (HTTP2, HTTP1)
 
 
 class Dialer:
@@ -70,32 +83,37 @@ class Dialer:
         return admitted
 
     async def _try_each(self, place: Place, addresses: list[str], speaker: Speaker) -> None:
-        for number, address in enumerate(addresses):
-            is_last = number == len(addresses) - 1
+        """By whichever address connects first; by another, if that one does not agree."""
+        tls = self._trust.context(place.identity, place.protocols) if place.is_secure else None
+        left = interleave(addresses)
+        while True:
             try:
-                async with asyncio.timeout(None if is_last else ADDRESS_SECONDS):
-                    await self._connect(place, address, speaker)
+                address, connected = await race(left, place.port)
+            except OSError as error:
+                raise Unsent(f"connect: {_explain(error)}") from None
+            left.remove(address)
+            try:
+                async with asyncio.timeout(GREETING_SECONDS if left else None):
+                    await self._greet(place, connected, tls, speaker)
             except (OSError, TimeoutError) as error:
-                if is_last:
-                    raise Unsent(f"connect: {_explain(error)}") from None
+                if not left:
+                    raise Unsent(_name(place, error)) from None
             else:
                 return
 
-    async def _connect(self, place: Place, address: str, speaker: Speaker) -> None:
-        tls = None
-        if place.is_secure:
-            tls = self._trust.context(place.identity, http2_only=place.http2_only)
+    async def _greet(
+        self, place: Place, connected: socket.socket, tls: ssl.SSLContext | None, speaker: Speaker
+    ) -> None:
         # Over http:// there is nobody to ask: HTTP/2 is spoken to those who must know it.
         unasked = HTTP2 if place.http2_only else HTTP1
         _, greeter = await asyncio.get_running_loop().create_connection(
             lambda: _Greeter(speaker, unasked, http2_only=place.http2_only),
-            address,
-            place.port,
+            sock=connected,
             ssl=tls,
             server_hostname=place.host if tls else None,
         )
         if not greeter.is_agreed:
-            raise Unsent("connect: the other side speaks no HTTP/2")
+            raise Unsent(NO_HTTP2)
 
 
 class _Greeter(asyncio.Protocol):
@@ -117,6 +135,11 @@ class _Greeter(asyncio.Protocol):
         protocol = self._speaker(spoken)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+
+
+def _name(place: Place, error: OSError) -> str:
+    says_so = NO_PROTOCOL in str(error).replace("_", " ").lower()
+    return NO_HTTP2 if place.http2_only and says_so else f"connect: {_explain(error)}"
 
 
 def _explain(error: OSError) -> str:

@@ -35,6 +35,9 @@ class Owner(Protocol):
     def forget(self, connection: "Connection") -> None:
         """It is closed."""
 
+    def fall_back(self) -> None:
+        """The other side wants HTTP/1.1 from now on."""
+
 
 class Connection(Protocol):
     """What an owner knows of one, whatever protocol it speaks."""
@@ -177,6 +180,8 @@ class Http2Connection(asyncio.BufferedProtocol):
             streams.ended.clear()
             for exchange, outcome in ended:
                 exchange.end(outcome)
+        if session.wants_http1:
+            self._owner.fall_back()
         if streams.returned:
             returned, streams.returned = streams.returned, []
             self._owner.take_back(returned, session.leaving or "refused")

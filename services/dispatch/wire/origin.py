@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.dispatch.wire import Forbidden, Unsent, WireError
 from services.dispatch.wire.blocks import BlockWriter
@@ -53,6 +53,8 @@ class Origin:
         self._dialing: asyncio.Task[None] | None = None
         self._grow_after = 0.0
         self._is_closed = False
+        # It wants HTTP/1.1 of those who may not speak it.
+        self._is_refused = False
         self._gone = asyncio.Event()
 
     @property
@@ -118,7 +120,7 @@ class Origin:
     def take_back(self, exchanges: Iterable[Exchange], reason: str) -> None:
         for exchange in reversed(list(exchanges)):
             exchange.reset()
-            if self._is_closed or exchange.attempts >= MAX_STARTS:
+            if self._is_closed or self._is_refused or exchange.attempts >= MAX_STARTS:
                 exchange.end(Unsent(reason))
             else:
                 exchange.carrier = self
@@ -141,6 +143,11 @@ class Origin:
             self._leaving.remove(connection)
         self._note_end()
         self._grow()
+
+    def fall_back(self) -> None:
+        self._is_refused = self._place.http2_only
+        if not self._is_refused:
+            self._place = structs.replace(self._place, http1_only=True)
 
     # For itself.
 
@@ -196,6 +203,7 @@ class Origin:
 
     def _speak(self, protocol: str) -> asyncio.BaseProtocol:
         """A connection has come about."""
+        self._is_refused = False
         connection: Http2Connection | Http1Connection
         if protocol == HTTP2:
             # What a server took on its last connection it will take on the next.

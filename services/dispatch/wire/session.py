@@ -28,6 +28,7 @@ MAX_STREAMS = 1000
 # Replies to PING and SETTINGS that somebody asks for and does not read.
 MAX_UNREAD_REPLIES = 1000
 WHOLE = f.END_HEADERS | f.END_STREAM
+WANTS_HTTP1 = "HTTP_1_1_REQUIRED"
 # Apple says in a GOAWAY why it leaves.
 REASON = re.compile(rb'"reason"\s*:\s*"(\w{1,64})"')
 OPENING = (
@@ -54,6 +55,8 @@ class Session:
         self.leaving = ""
         # Nothing may be said to the other side any longer but what is in `out`.
         self.is_broken = False
+        # The other side wants to be asked by HTTP/1.1 instead.
+        self.wants_http1 = False
         self.out: list[bytes] = [OPENING]
         self._peer = PeerSettings(assumed_streams)
         self._outflow = Outflow(self._peer)
@@ -241,7 +244,10 @@ class Session:
             return
         code = f.NUMBER.unpack(payload)[0]
         self.streams.leave(stream_id)
-        if code == Code.REFUSED_STREAM and exchange.head is None:
+        if code == Code.HTTP_1_1_REQUIRED and exchange.head is None:
+            self.streams.returned.append(exchange)
+            self._give_way()
+        elif code == Code.REFUSED_STREAM and exchange.head is None:
             self.streams.returned.append(exchange)
             self._refused_above = max(1, min(self._refused_above, len(self.streams.under_way)))
         else:
@@ -274,6 +280,13 @@ class Session:
         reason = REASON.search(payload, f.TWO_NUMBERS.size)
         self.leaving = f"GOAWAY {reason[1].decode() if reason else f.name_of(code)}"
         self.streams.give_back_above(last & f.MAX_STREAM_ID)
+        if code == Code.HTTP_1_1_REQUIRED:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """RFC 9113 §7: what is refused so was not processed, and will be by HTTP/1.1."""
+        self.wants_http1 = True
+        self.leaving = WANTS_HTTP1
 
     def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         _check_size(payload, 4)

@@ -9,6 +9,7 @@ from services.dispatch.wire import Identity, Unsent
 
 HTTP2, HTTP1 = "h2", "http/1.1"
 MAX_CONTEXTS = 256
+Kind = tuple[Identity | None, tuple[str, ...]]
 
 
 class Trust:
@@ -16,27 +17,27 @@ class Trust:
 
     def __init__(self, ca_file: Path | None) -> None:
         self._authorities = None if ca_file is None else ca_file.read_text()
-        self._contexts: OrderedDict[tuple[Identity | None, bool], ssl.SSLContext] = OrderedDict()
+        self._contexts: OrderedDict[Kind, ssl.SSLContext] = OrderedDict()
 
-    def context(self, identity: Identity | None, *, http2_only: bool) -> ssl.SSLContext:
+    def context(self, identity: Identity | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
         """A context for connections of this kind.
 
         Raises:
             Unsent: if the identity is no certificate with its key.
         """
-        kind = identity, http2_only
+        kind = identity, protocols
         context = self._contexts.get(kind)
         if context is None:
-            context = self._contexts[kind] = self._make(identity, http2_only=http2_only)
+            context = self._contexts[kind] = self._make(identity, protocols)
         self._contexts.move_to_end(kind)
         if len(self._contexts) > MAX_CONTEXTS:
             self._contexts.popitem(last=False)
         return context
 
-    def _make(self, identity: Identity | None, *, http2_only: bool) -> ssl.SSLContext:
+    def _make(self, identity: Identity | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols([HTTP2] if http2_only else [HTTP2, HTTP1])
+        context.set_alpn_protocols(list(protocols))
         if self._authorities is not None:
             context.load_verify_locations(cadata=self._authorities)
         if identity is not None:

@@ -77,12 +77,16 @@ def port() -> int:
 
 
 @asynccontextmanager
-async def running(issued: Certificates, port: int, *command: str) -> AsyncIterator[str]:
+async def running(
+    issued: Certificates, port: int, *command: str, offer: str = "h2"
+) -> AsyncIterator[str]:
+    tls = issued.client_context()
+    tls.set_alpn_protocols([offer])
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        await reachable(issued.client_context(), port)
+        await reachable(tls, port)
         yield f"https://localhost:{port}"
     finally:
         process.terminate()
