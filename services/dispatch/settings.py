@@ -38,7 +38,8 @@ class Settings:
     # Parcels that one sender delivers at once.
     express_slots: int = 32
     bulk_slots: int = 8
-    # Seconds until a parcel whose sender has vanished is taken by another.
+    # Seconds until a parcel whose sender has vanished, or a message whose planner has, is taken by
+    # another.
     lease_seconds: float = 30.0
     # Seconds for which a notification that a gateway puts off is tried again, or waits for an open
     # circuit to close.

@@ -42,6 +42,7 @@ class Api:
             Route("/health", self.show_health, methods=["GET"]),
             Route("/api/notifications", self.list_notifications, methods=["GET"]),
             Route("/api/notifications", self.clear_notifications, methods=["DELETE"]),
+            Route("/api/tally", self.show_tally, methods=["GET"]),
             Route("/api/subscriptions", self.create_subscription, methods=["POST"]),
             Route("/api/subscriptions/{id}", self.end_subscription, methods=["DELETE"]),
             Route("/api/tokens", self.create_token, methods=["POST"]),
@@ -77,6 +78,10 @@ class Api:
     async def clear_notifications(self, _request: Request) -> Response:
         self.sandbox.arrivals.clear()
         return Response(status_code=204)
+
+    async def show_tally(self, request: Request) -> Response:
+        asked = read_page(request.query_params)
+        return _json({"addresses": self.sandbox.arrivals.tally(asked.gateway)})
 
     async def create_subscription(self, request: Request) -> Response:
         asked = await _read(request, SubscriptionAsked)

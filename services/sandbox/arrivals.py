@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+REFUSED = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -20,6 +22,11 @@ class Arrival:
     reason: str
     headers: Mapping[str, str]
     payload: object
+
+    @property
+    def has_reached(self) -> bool:
+        """Whether the device has it, whatever its sender was told."""
+        return self.status < REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,14 @@ class Arrivals:
             gateway: {str(status): times for status, times in sorted(statuses.items())}
             for gateway, statuses in sorted(self._counts.items())
         }
+
+    def tally(self, gateway: str | None = None) -> Counter[str]:
+        """How often each address was reached, as far as the ring remembers."""
+        return Counter(
+            arrival.address
+            for arrival in self._ring
+            if arrival.has_reached and gateway in {None, arrival.gateway}
+        )
 
     def clear(self) -> None:
         self._ring.clear()

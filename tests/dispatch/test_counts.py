@@ -182,7 +182,7 @@ async def test_beyond_retention_all_of_a_message_is_forgotten(db: AsyncEngine) -
 
     def ignore() -> None: ...
 
-    planner = Planner(db, NOBODY, today, ring_parcels=ignore, retention=90 * DAY)
+    planner = Planner(db, NOBODY, today, ring_parcels=ignore, retention=90 * DAY, lease_time=DAY)
     await planner.fold()
     await planner.keep_house()
     await planner.fold()

@@ -84,3 +84,19 @@ async def test_closing_sends_the_waiting_home() -> None:
 
     assert await asyncio.wait_for(waiting, LIMIT_SECONDS) == []
     assert await asyncio.wait_for(arrivals.wait(Wanted(), 10, 3600), LIMIT_SECONDS) == []
+
+
+def test_a_tally_counts_what_reached_each_address_and_not_what_was_refused() -> None:
+    arrivals = Arrivals(10)
+    for address, gateway, status in [
+        ("a", "fcm", 200),
+        ("a", "fcm", 0),
+        ("a", "fcm", 503),
+        ("b", "apns", 200),
+        ("c", "webpush", 201),
+        ("d", "fcm", 404),
+    ]:
+        add(arrivals, address, gateway, status)
+
+    assert arrivals.tally() == {"a": 2, "b": 1, "c": 1}
+    assert arrivals.tally("fcm") == {"a": 2}

@@ -1,0 +1,1 @@
+"""`make chaos`: what is lost, and what is repeated, when everything is killed in mid-broadcast."""
