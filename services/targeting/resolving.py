@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.targeting.domain.platforms import PLATFORMS, Platform
-from services.targeting.domain.registry import Chunk, Identities, Recipients
+from services.targeting.domain.registry import MAX_CHUNK, Chunk, Identities, Recipients
 from services.targeting.domain.slices import MAX_RESOLVED, Rest, Slice
 from services.targeting.domain.targets import (
     Audience,
@@ -107,26 +107,28 @@ class Resolver(Generic[C]):
             async for part in parts:
                 if isinstance(part, Rest):
                     yield part
-                elif wanted := await self._less(app_id, _on(part, platforms), out):
+                    continue
+                wanted = await self._less(app_id, _on(part, platforms), out)
+                if wanted is part or wanted:
                     yield wanted
 
     async def _listed(
         self, app_id: UUID, asked: Audience, piece: Slice
     ) -> AsyncGenerator[Part[C], None]:
-        left, last_uid = MAX_RESOLVED, piece.after_uid
+        passed: list[C] = []
         within = self._recipients.within(app_id, asked, piece, MAX_RESOLVED + 1)
         async with aclosing(within) as chunks:
             async for chunk in chunks:
-                if len(chunk) > left:
-                    allowed = chunk.uids[:left]
-                    if allowed:
-                        last_uid = allowed[-1]
-                        yield chunk.keep(allowed)
-                    yield Rest(last_uid)
-                    return
-                left -= len(chunk)
-                if not left:
-                    last_uid = chunk.uids[-1]
+                # To count one is to read it: so few cannot be too many.
+                if len(passed) >= MAX_RESOLVED // MAX_CHUNK:
+                    left = MAX_RESOLVED - sum(map(len, passed))
+                    if len(chunk) > left:
+                        allowed = chunk.uids[:left]
+                        if allowed:
+                            yield chunk.keep(allowed)
+                        yield Rest((allowed or passed[-1].uids)[-1])
+                        return
+                passed.append(chunk)
                 yield chunk
 
     async def _who_is_out(self, app_id: UUID, piece: Slice) -> frozenset[int] | None:

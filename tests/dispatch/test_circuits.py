@@ -1,6 +1,5 @@
 """What becomes of messages while a gateway or a credential cannot be used, and afterwards?"""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -119,7 +118,7 @@ async def test_a_gateway_that_is_away_costs_nothing_but_time(dispatch_db: AsyncE
 async def test_only_its_own_parcels_wait(dispatch_db: AsyncEngine) -> None:
     """A Web Push browser rings while Apple refuses the key: both stand in one small target."""
     apple, kept = Apple(REFUSED), {GatewayKind.APNS: apns_key()}
-    stranger = replace(phones(2)[1], platform=Platform.ANDROID)
+    stranger = phones(2)[1]._replace(platform=Platform.ANDROID)
     people = [phones(1)[0], stranger]
     async with working(dispatch_db, people, apple, kept) as station:
         message = await station.send(to_devices("both"))
@@ -160,9 +159,9 @@ async def test_a_credential_that_is_taken_away_stops_nobody(dispatch_db: AsyncEn
 async def test_twins_are_sent_to_once(dispatch_db: AsyncEngine) -> None:
     """1 and 2 share an address, and 2 vouched for it last; 3's twin is not meant; 4's has left."""
     people = phones(4)
-    people[0] = replace(people[0], newer_twin_uid=2, address=people[1].address)
-    people[2] = replace(people[2], newer_twin_uid=99)
-    people[3] = replace(people[3], newer_twin_uid=2)
+    people[0] = people[0]._replace(newer_twin_uid=2, address=people[1].address)
+    people[2] = people[2]._replace(newer_twin_uid=99)
+    people[3] = people[3]._replace(newer_twin_uid=2)
     kept = {GatewayKind.APNS: apns_key()}
     async with working(dispatch_db, people, Apple(), kept) as station:
         outcomes = await station.ended(await station.send(to_platforms(Platform.IOS)), 4)

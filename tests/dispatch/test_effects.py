@@ -1,6 +1,6 @@
 """What does each kind of answer do to the device, to the parcel, and to the credential?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -204,7 +204,7 @@ async def test_who_calls_an_address_none_is_believed_once_the_payload_has_passed
             return answer(200, {"access_token": "t", "expires_in": 3599})
         return first if f"{1:064x}".encode() in request.body else answer(400, {"error": error})
 
-    people = [replace(each, platform=Platform.ANDROID) for each in phones(2)]
+    people = [each._replace(platform=Platform.ANDROID) for each in phones(2)]
     kept = {GatewayKind.FCM: FcmCredential(1, service_account())}
     async with working(dispatch_db, people, reply, kept) as station:
         message = await station.send(to_devices("phones"))

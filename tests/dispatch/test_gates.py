@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -125,7 +124,7 @@ async def test_safaris_old_way_and_its_new_one_stop_only_themselves(
     dispatch_db: AsyncEngine,
 ) -> None:
     safari = Platform.WEB_SAFARI
-    old = [replace(each, uid=9, platform=safari) for each in phones(1)]
+    old = [each._replace(uid=9, platform=safari) for each in phones(1)]
     new = browsers("https://web.push.apple.com", platform=safari)
     kept: dict[GatewayKind, Credential] = {
         GatewayKind.WEB_SAFARI: apns_key(),

@@ -18,8 +18,8 @@ FALLS = [(State.DEAD, Settled(1, 0)), (State.QUARANTINED, Settled(0, 1))]
 
 
 async def environment(tx: AsyncConnection, app: UUID, uid: int) -> Environment | None:
-    [recipient] = await recipients.behind(tx, app, [uid])
-    return recipient.environment
+    found = await recipients.behind(tx, app, [uid])
+    return found.environments[0] if found.environments else None
 
 
 both = pytest.mark.parametrize(("finding", "settled"), FALLS)

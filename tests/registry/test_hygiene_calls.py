@@ -47,7 +47,7 @@ async def test_a_suspected_device_is_not_sent_to_until_it_is_restored(registry: 
 
     assert (told.buried_count, told.quarantined_count) == (0, 1)
     assert (during, count.count, restored.restored_count) == ([], 1, 1)
-    assert [each.uid for part in after for each in part.recipients] == [device.uid]
+    assert [uid for part in after for uid in part.recipients.uids] == [device.uid]
 
 
 async def test_a_recipient_says_where_its_address_is_at_home_and_who_shares_it(
@@ -60,12 +60,12 @@ async def test_a_recipient_says_where_its_address_is_at_home_and_who_shares_it(
     await registry.devices.ReportAddresses(pb.ReportAddressesRequest(reports=[home]))
     meant = recipient_pb.BatchGetRecipientsRequest(app_id=app, uids=[older.uid, newer.uid])
     [part] = await drain(registry.recipients.BatchGetRecipients(meant))
-    first, second = part.recipients
 
-    assert first.apns_environment == recipient_pb2.APNS_ENVIRONMENT_SANDBOX
-    assert first.newer_twin_uid == newer.uid
-    assert second.apns_environment == recipient_pb2.APNS_ENVIRONMENT_UNSPECIFIED
-    assert second.newer_twin_uid == 0
+    assert list(part.recipients.apns_environments) == [
+        recipient_pb2.APNS_ENVIRONMENT_SANDBOX,
+        recipient_pb2.APNS_ENVIRONMENT_UNSPECIFIED,
+    ]
+    assert list(part.recipients.newer_twin_uids) == [newer.uid, 0]
 
 
 @pytest.mark.parametrize(

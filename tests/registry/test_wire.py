@@ -17,9 +17,9 @@ from services.kit.faults import FieldInvalid
 from services.registry.api.wire import access, change, checks, device, gateway, platform, recipient
 from services.registry.domain.callers import KEY_ROLES, SECRET_ROLES, Role, SecretKind
 from services.registry.domain.change import Position
-from services.registry.domain.device import Platform, State
+from services.registry.domain.device import Environment, Platform, State
 from services.registry.domain.gateway import GatewayKind, GatewayState
-from services.registry.domain.recipient import Audience, Everyone, Place, Recipient, UserIds
+from services.registry.domain.recipient import Audience, Everyone, Place, Recipients, UserIds
 
 UNKNOWN = cast(platform_pb2.Platform.ValueType, 99)
 APP = "0F8FAD5B-D9CB-469F-A165-70867728950E"
@@ -173,20 +173,42 @@ def test_a_position_of_another_make_is_refused(text: str) -> None:
 
 @given(some.lists(some.integers(0, 3_000), max_size=40))
 def test_a_message_never_grows_beyond_what_grpc_carries(sizes: list[int]) -> None:
-    everyone = [
-        Recipient(uid, Platform.IOS, "a" * 4096, {str(n): "é" * 1024 for n in range(size % 51)})
-        for uid, size in enumerate(sizes)
-    ]
+    everyone = Recipients(
+        uids=list(range(len(sizes))),
+        platforms=[Platform.IOS],
+        addresses=["a" * 4096] * len(sizes),
+        variables=[{str(n): "é" * 1024 for n in range(size % 51)} for size in sizes],
+    )
     portions = list(recipient.show_recipients(everyone))
 
-    assert [r.uid for portion in portions for r in portion] == list(range(len(sizes)))
-    assert all(sum(r.ByteSize() for r in portion) < 4_000_000 for portion in portions)
+    assert [uid for portion in portions for uid in portion.uids] == list(range(len(sizes)))
+    assert all(portion.ByteSize() < 4_000_000 for portion in portions)
 
 
 def test_a_message_carries_at_most_500_recipients() -> None:
-    everyone = [Recipient(uid, Platform.IOS, "a", {}) for uid in range(1001)]
+    everyone = Recipients(range(1001), [Platform.IOS], ["a"] * 1001)
 
-    assert [len(p) for p in recipient.show_recipients(everyone)] == [500, 500, 1]
+    assert [len(p.uids) for p in recipient.show_recipients(everyone)] == [500, 500, 1]
+
+
+def test_each_portion_keeps_every_column() -> None:
+    rows = range(501)
+    everyone = Recipients(
+        rows,
+        [Platform.ANDROID if row % 2 else Platform.IOS for row in rows],
+        [f"address of {row}" for row in rows],
+        [{"name": f"{row}"} if row % 3 else {} for row in rows],
+        [None if row % 5 else Environment.SANDBOX for row in rows],
+        [None if row % 7 else row + 1 for row in rows],
+    )
+    whole, rest = recipient.show_recipients(everyone)
+
+    assert [*whole.addresses, *rest.addresses] == everyone.addresses
+    assert list(whole.platforms[:2]) == [platform_pb2.PLATFORM_IOS, platform_pb2.PLATFORM_ANDROID]
+    assert [dict(variables.values) for variables in whole.variables[:2]] == [{}, {"name": "1"}]
+    assert list(rest.platforms) == [platform_pb2.PLATFORM_IOS]
+    assert list(rest.apns_environments) == [recipient_pb2.APNS_ENVIRONMENT_SANDBOX]
+    assert [*whole.newer_twin_uids, *rest.newer_twin_uids][490:498] == [491, *[0] * 6, 498]
 
 
 @pytest.mark.parametrize("uids", [[], [0], [-1], [2, 1], [1, 1], list(range(1, 2003))])

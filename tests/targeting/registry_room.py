@@ -1,7 +1,7 @@
 """Registry as a room: an in-memory servicer of its proto over a Book."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -90,9 +90,7 @@ class RegistryRoom(
         piece = wire.parse_slice(request.slice)
         found = self.book.within(app_id, audience, piece, request.limit, backward=request.backward)
         async for chunk in found:
-            yield recipients_pb.ListRecipientsResponse(
-                recipients=[_recipient(entry) for entry in chunk.entries]
-            )
+            yield recipients_pb.ListRecipientsResponse(recipients=show(chunk.entries))
 
     async def BatchGetRecipients(
         self, request: recipients_pb.BatchGetRecipientsRequest, context: Any
@@ -100,9 +98,7 @@ class RegistryRoom(
         await self._maybe_silent()
         await _demand(context, 1 <= len(request.uids) <= MAX_LISTED)
         async for chunk in self.book.among(UUID(request.app_id), request.uids):
-            yield recipients_pb.BatchGetRecipientsResponse(
-                recipients=[_recipient(entry) for entry in chunk.entries]
-            )
+            yield recipients_pb.BatchGetRecipientsResponse(recipients=show(chunk.entries))
 
     async def ListChanges(
         self, request: changes_pb.ListChangesRequest, _context: Any
@@ -145,12 +141,16 @@ def _audience(chosen: recipients_pb.RecipientFilter) -> Audience:
     return OfDevices(tuple(chosen.device_ids.names))
 
 
-def _recipient(entry: Entry) -> recipient_pb2.Recipient:
-    return recipient_pb2.Recipient(
-        uid=entry.uid,
-        platform=wire.FROM_PLATFORM[entry.platform],
-        address=f"address of {entry.uid}",
-        variables={"name": f"device {entry.uid}"},
+def show(entries: Sequence[Entry]) -> recipient_pb2.Recipients:
+    platforms = [wire.FROM_PLATFORM[entry.platform] for entry in entries]
+    return recipient_pb2.Recipients(
+        uids=[entry.uid for entry in entries],
+        platforms=platforms[:1] if len(set(platforms)) == 1 else platforms,
+        addresses=[f"address of {entry.uid}" for entry in entries],
+        variables=[
+            recipient_pb2.Variables(values={"name": f"device {entry.uid}"}) for entry in entries
+        ],
+        newer_twin_uids=[entry.uid + 1 for entry in entries],
     )
 
 

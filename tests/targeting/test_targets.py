@@ -15,6 +15,7 @@ from services.targeting.domain.registry import ApplicationDeleted, DeviceDeleted
 from tests.targeting.book import Entry
 from tests.targeting.conftest import Room
 from tests.targeting.refusals import gather, refused, said
+from tests.targeting.registry_room import show
 from tests.targeting.test_subscriptions import browse, pairs, subscribe, unsubscribe
 from tests.targeting.test_tags import create
 
@@ -62,7 +63,7 @@ async def check(room: Room, app_id: UUID, target: target_pb2.Target) -> list[str
 
 
 def uids_in(answers: Any) -> list[int]:
-    return [recipient.uid for answer in answers for recipient in answer.recipients]
+    return [uid for answer in answers for uid in answer.recipients.uids]
 
 
 @pytest.fixture
@@ -91,16 +92,12 @@ async def test_a_broadcast_is_cut_and_resolved(crowded: Room, app_id: UUID) -> N
 
 
 async def test_recipients_arrive_whole(crowded: Room, app_id: UUID) -> None:
-    expected = recipient_pb2.Recipient(
-        uid=8, platform=IOS, address="address of 8", variables={"name": "device 8"}
-    )
+    expected = show([Entry(8, "d8", Platform.IOS)])
     (passed,) = await resolve(crowded, app_id, EVERYONE, piece(7, 8))
     (filtered,) = await resolve(crowded, app_id, EVERYONE, piece(6, 8))
     (by_uid,) = await resolve_uids(crowded, app_id, EVERYONE, [7, 8])
 
-    assert list(passed.recipients) == [expected]
-    assert list(filtered.recipients) == [expected]
-    assert list(by_uid.recipients) == [expected]
+    assert [answer.recipients for answer in (passed, filtered, by_uid)] == [expected] * 3
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,7 @@ async def test_more_uids_than_registry_identifies_at_once_are_resolved(
     )
 
     assert uids_in(answers) == list(range(1, 1201))
-    assert max(len(answer.recipients) for answer in answers) <= 500
+    assert max(len(answer.recipients.uids) for answer in answers) <= 500
 
 
 async def test_a_slice_that_has_outgrown_2000_says_where_to_go_on(room: Room, app_id: UUID) -> None:

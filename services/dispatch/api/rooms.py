@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import repeat
 from uuid import UUID
 
 import grpc
@@ -257,18 +259,20 @@ def _write_slice(part: Slice) -> recipient_pb2.Slice:
     )
 
 
-def _read_recipients(recipients: Sequence[recipient_pb2.Recipient]) -> tuple[Recipient, ...]:
-    platforms = wire.PLATFORM_FROM_WIRE
-    return tuple(
-        Recipient(
-            r.uid,
-            platforms[r.platform],
-            r.address,
-            ENVIRONMENT_FROM_WIRE.get(r.apns_environment),
-            r.newer_twin_uid,
-        )
-        for r in recipients
+def _read_recipients(columns: recipient_pb2.Recipients) -> tuple[Recipient, ...]:
+    """Row by row what came in columns, without a step of Python for each of them."""
+    count = len(columns.uids)
+    platforms = [wire.PLATFORM_FROM_WIRE[number] for number in columns.platforms]
+    environments = map(ENVIRONMENT_FROM_WIRE.get, columns.apns_environments)
+    rows = zip(
+        columns.uids,
+        platforms * count if len(platforms) == 1 else platforms,
+        columns.addresses,
+        environments if columns.apns_environments else repeat(None, count),
+        columns.newer_twin_uids or repeat(0, count),
+        strict=True,
     )
+    return tuple(map(partial(tuple.__new__, Recipient), rows))
 
 
 def read_credential(

@@ -1,8 +1,9 @@
 """A parcel: a slice of a message's target, one row in the queue, one unit of a sender's work."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.dispatch.domain.messages import Platform
@@ -50,19 +51,21 @@ class Environment(Enum):
         return Environment.PRODUCTION if self is Environment.SANDBOX else Environment.SANDBOX
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """A device as a gateway needs it. `address` is a secret: never logged or stored here.
 
     `environment` is None until Apple has accepted the address in one. `newer_twin_uid` is 0, or a
-    device that vouched for the same address later.
+    device that vouched for the same address later. A tuple, because there are millions of them.
     """
 
     uid: int
     platform: Platform
-    address: str = field(repr=False)
+    address: str
     environment: Environment | None = None
     newer_twin_uid: int = 0
+
+    def __repr__(self) -> str:
+        return f"Recipient(uid={self.uid}, platform={self.platform!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ APNs" and "Handling notification responses from APNs".
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
@@ -291,4 +290,4 @@ class Apns:
         is_unknown_here = verdict == UNKNOWN_HERE and recipient.platform is Platform.IOS
         if recipient.environment is not None or not is_unknown_here or not self._other_url:
             return None
-        return replace(recipient, environment=self.home.other)
+        return recipient._replace(environment=self.home.other)

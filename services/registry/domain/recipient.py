@@ -1,22 +1,45 @@
 """Who is reachable now, in stretches of the uid axis."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
 from services.registry.domain.device import Environment, Platform
 
 
-class Recipient(NamedTuple):
-    """A device as a sender needs it. A tuple, because there are millions of them."""
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Devices as a sender needs them: the n-th entry of each column belongs to the n-th uid.
 
-    uid: int
-    platform: Platform
-    address: str
-    variables: Mapping[str, str]
-    environment: Environment | None = None
-    newer_twin_uid: int | None = None
+    Columns, because there are millions of them. The last three are empty where nobody has any.
+
+    Attributes:
+        platforms: A single one if it is the same for all.
+        variables: Names to texts.
+    """
+
+    uids: Sequence[int] = ()
+    platforms: Sequence[Platform] = ()
+    addresses: Sequence[str] = field(default=(), repr=False)
+    variables: Sequence[Mapping[str, str]] = field(default=(), repr=False)
+    environments: Sequence[Environment | None] = ()
+    newer_twin_uids: Sequence[int | None] = ()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def part(self, start: int, stop: int) -> "Recipients":
+        """Those in the rows from `start` until before `stop`."""
+        rows = slice(start, stop)
+        return Recipients(
+            self.uids[rows],
+            self.platforms if len(self.platforms) == 1 else self.platforms[rows],
+            self.addresses[rows],
+            self.variables[rows],
+            self.environments[rows],
+            self.newer_twin_uids[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)

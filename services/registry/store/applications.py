@@ -35,7 +35,7 @@ COLUMNS = (
 IS_ALIVE = applications.c.delete_time.is_(None)
 
 
-def is_known(app_id: UUID) -> sa.ColumnElement[bool]:
+def is_known(app_id: UUID | sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """A condition for statements that find nothing in an application that is gone."""
     return sa.exists().where(applications.c.app_id == app_id, IS_ALIVE)
 

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.faults import Fault
+from services.kit.prepared import Prepared
 from services.registry.domain.device import Device
 from services.registry.domain.faults import ApplicationNotFound, DeviceNotFound
 from services.registry.store.applications import IS_ALIVE
 from services.registry.store.devices import COLUMNS
-from services.registry.store.prepared import Prepared
 from services.registry.store.rows import Bare
 from services.registry.store.tables import PLATFORM_NUMBERS, STATE_NUMBERS, applications, devices
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.prepared import Prepared
 from services.registry.domain.device import Device, Key, Registration, State, digest_address
 from services.registry.store import devices as book
-from services.registry.store.prepared import Prepared
 from services.registry.store.rows import Bare
 from services.registry.store.tables import PLATFORM_NUMBERS, STATE_NUMBERS, TIME, devices
 

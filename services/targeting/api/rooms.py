@@ -1,10 +1,9 @@
 """Registry as targeting sees it: the protocols of domain/registry.py, kept over gRPC."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import grpc
@@ -17,9 +16,9 @@ from carillon.registry.v1 import device_service_pb2 as device_service
 from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
 from carillon.registry.v1 import recipient_service_pb2 as recipient_service
 from carillon.registry.v1 import recipient_service_pb2_grpc as recipient_rpc
-from carillon.targeting.v1 import targeting_service_pb2 as targeting_service
 from services.kit import client
 from services.targeting.api import wire
+from services.targeting.api.chunks import RecipientChunk
 from services.targeting.domain.faults import RegistryUnavailable
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.registry import (
@@ -45,39 +44,6 @@ class RegistryMisunderstood(Exception):
 
 class ApplicationUnknown(Exception):
     """Registry knows no such application: it was deleted, and we are about to hear of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientChunk:
-    """Recipients as registry sent them.
-
-    The two rooms' answers agree in their first field, so registry's bytes are read as the answer
-    of ours that they become: what is passed on whole is never taken apart.
-    """
-
-    answer: targeting_service.ResolveSliceResponse
-
-    def __len__(self) -> int:
-        return len(self.answer.recipients)
-
-    @property
-    def uids(self) -> Sequence[int]:
-        return [recipient.uid for recipient in self.answer.recipients]
-
-    def keep(self, uids: Collection[int]) -> Self:
-        wanted = frozenset(uids)
-        return self._of([r for r in self.answer.recipients if r.uid in wanted])
-
-    def on(self, platforms: Collection[Platform]) -> Self:
-        wanted = {wire.FROM_PLATFORM[platform] for platform in platforms}
-        return self._of([r for r in self.answer.recipients if r.platform in wanted])
-
-    def _of(self, recipients: Sequence[Any]) -> Self:
-        return type(self)(targeting_service.ResolveSliceResponse(recipients=recipients))
-
-
-def _read_chunk(content: bytes) -> RecipientChunk:
-    return RecipientChunk(targeting_service.ResolveSliceResponse.FromString(content))
 
 
 class Registry:
@@ -213,7 +179,7 @@ def _chunk_method(
     return channel.unary_stream(
         f"/carillon.registry.v1.RecipientService/{name}",
         request_serializer=request.SerializeToString,
-        response_deserializer=_read_chunk,
+        response_deserializer=RecipientChunk,
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from carillon.targeting.v1 import targeting_service_pb2 as pb
 from carillon.targeting.v1 import targeting_service_pb2_grpc as rpc
 from services.targeting.api import Context, checks, wire
-from services.targeting.api.rooms import RecipientChunk
+from services.targeting.api.chunks import RecipientChunk
 from services.targeting.checking import Checker
 from services.targeting.cutting import Cutter
 from services.targeting.domain.slices import Rest
@@ -33,9 +33,9 @@ class TargetingServicer(rpc.TargetingServiceServicer):
                     resume_token=cut.resume_token,
                 )
 
-    async def ResolveSlice(
+    async def ResolveSlice(  # type: ignore[override]  # a chunk is the bytes of an answer
         self, request: pb.ResolveSliceRequest, _context: Context
-    ) -> AsyncIterator[pb.ResolveSliceResponse]:
+    ) -> AsyncIterator[pb.ResolveSliceResponse | RecipientChunk]:
         app_id = checks.app_id(request.app_id)
         target = wire.parse_target(request.target)
         piece = wire.parse_slice(request.slice)
@@ -44,17 +44,17 @@ class TargetingServicer(rpc.TargetingServiceServicer):
                 if isinstance(part, Rest):
                     yield pb.ResolveSliceResponse(continue_after_uid=part.after_uid)
                 else:
-                    yield part.answer
+                    yield part
 
-    async def ResolveUids(
+    async def ResolveUids(  # type: ignore[override]  # likewise
         self, request: pb.ResolveUidsRequest, _context: Context
-    ) -> AsyncIterator[pb.ResolveUidsResponse]:
+    ) -> AsyncIterator[RecipientChunk]:
         app_id = checks.app_id(request.app_id)
         target = wire.parse_target(request.target)
         uids = wire.parse_uids(request)
         async with aclosing(self._resolver.resolve_uids(app_id, target, uids)) as chunks:
             async for chunk in chunks:
-                yield pb.ResolveUidsResponse(recipients=chunk.answer.recipients)
+                yield chunk
 
     async def CheckTarget(
         self, request: pb.CheckTargetRequest, _context: Context

@@ -10,9 +10,11 @@ from services.targeting.domain.slices import Cut, Slice
 from services.targeting.domain.subscriptions import Device
 from services.targeting.domain.targets import Audience
 
+MAX_CHUNK = 500
+
 
 class Chunk(Protocol):
-    """At most 500 recipients in the order of their uids; what else they are is not ours to know."""
+    """At most MAX_CHUNK recipients in the order of uids; what else they are is not ours to know."""
 
     def __len__(self) -> int: ...
 

@@ -188,15 +188,15 @@ class ListRecipientsResponse(_message.Message):
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Recipient]:
+    def recipients(self) -> _recipient_pb2.Recipients:
         """1 to 500."""
 
     def __init__(
         self,
         *,
-        recipients: _abc.Iterable[_recipient_pb2.Recipient] | None = ...,
+        recipients: _recipient_pb2.Recipients | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -236,15 +236,15 @@ class BatchGetRecipientsResponse(_message.Message):
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Recipient]:
+    def recipients(self) -> _recipient_pb2.Recipients:
         """1 to 500."""
 
     def __init__(
         self,
         *,
-        recipients: _abc.Iterable[_recipient_pb2.Recipient] | None = ...,
+        recipients: _recipient_pb2.Recipients | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -119,16 +119,16 @@ class ResolveSliceResponse(_message.Message):
     after this uid.
     """
     @_builtins.property
-    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Recipient]:
+    def recipients(self) -> _recipient_pb2.Recipients:
         """At most 500."""
 
     def __init__(
         self,
         *,
-        recipients: _abc.Iterable[_recipient_pb2.Recipient] | None = ...,
+        recipients: _recipient_pb2.Recipients | None = ...,
         continue_after_uid: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid", "recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid", "recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -176,15 +176,15 @@ class ResolveUidsResponse(_message.Message):
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Recipient]:
+    def recipients(self) -> _recipient_pb2.Recipients:
         """1 to 500."""
 
     def __init__(
         self,
         *,
-        recipients: _abc.Iterable[_recipient_pb2.Recipient] | None = ...,
+        recipients: _recipient_pb2.Recipients | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

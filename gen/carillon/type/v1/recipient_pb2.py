@@ -25,21 +25,23 @@ _sym_db = _symbol_database.Default()
 from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carillon/type/v1/recipient.proto\x12\x10\x63\x61rillon.type.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\x9d\x02\n\tRecipient\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12=\n\tvariables\x18\x04 \x03(\x0b\x32*.carillon.type.v1.Recipient.VariablesEntry\x12;\n\x10\x61pns_environment\x18\x05 \x01(\x0e\x32!.carillon.type.v1.ApnsEnvironment\x12\x16\n\x0enewer_twin_uid\x18\x06 \x01(\x03\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"u\n\x05Slice\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x11\n\tafter_uid\x18\x02 \x01(\x03\x12\x13\n\x0bthrough_uid\x18\x03 \x01(\x03\x12\x16\n\x0e\x65xpected_count\x18\x04 \x01(\x05*r\n\x0f\x41pnsEnvironment\x12 \n\x1c\x41PNS_ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41PNS_ENVIRONMENT_PRODUCTION\x10\x01\x12\x1c\n\x18\x41PNS_ENVIRONMENT_SANDBOX\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carillon/type/v1/recipient.proto\x12\x10\x63\x61rillon.type.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\xe3\x01\n\nRecipients\x12\x0c\n\x04uids\x18\x01 \x03(\x10\x12-\n\tplatforms\x18\x02 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x11\n\taddresses\x18\x03 \x03(\t\x12.\n\tvariables\x18\x04 \x03(\x0b\x32\x1b.carillon.type.v1.Variables\x12<\n\x11\x61pns_environments\x18\x05 \x03(\x0e\x32!.carillon.type.v1.ApnsEnvironment\x12\x17\n\x0fnewer_twin_uids\x18\x06 \x03(\x03\"s\n\tVariables\x12\x37\n\x06values\x18\x01 \x03(\x0b\x32\'.carillon.type.v1.Variables.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"u\n\x05Slice\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x11\n\tafter_uid\x18\x02 \x01(\x03\x12\x13\n\x0bthrough_uid\x18\x03 \x01(\x03\x12\x16\n\x0e\x65xpected_count\x18\x04 \x01(\x05*r\n\x0f\x41pnsEnvironment\x12 \n\x1c\x41PNS_ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x41PNS_ENVIRONMENT_PRODUCTION\x10\x01\x12\x1c\n\x18\x41PNS_ENVIRONMENT_SANDBOX\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.type.v1.recipient_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECIPIENT_VARIABLESENTRY']._loaded_options = None
-  _globals['_RECIPIENT_VARIABLESENTRY']._serialized_options = b'8\001'
-  _globals['_APNSENVIRONMENT']._serialized_start=494
-  _globals['_APNSENVIRONMENT']._serialized_end=608
-  _globals['_RECIPIENT']._serialized_start=88
-  _globals['_RECIPIENT']._serialized_end=373
-  _globals['_RECIPIENT_VARIABLESENTRY']._serialized_start=325
-  _globals['_RECIPIENT_VARIABLESENTRY']._serialized_end=373
-  _globals['_SLICE']._serialized_start=375
-  _globals['_SLICE']._serialized_end=492
+  _globals['_VARIABLES_VALUESENTRY']._loaded_options = None
+  _globals['_VARIABLES_VALUESENTRY']._serialized_options = b'8\001'
+  _globals['_APNSENVIRONMENT']._serialized_start=553
+  _globals['_APNSENVIRONMENT']._serialized_end=667
+  _globals['_RECIPIENTS']._serialized_start=88
+  _globals['_RECIPIENTS']._serialized_end=315
+  _globals['_VARIABLES']._serialized_start=317
+  _globals['_VARIABLES']._serialized_end=432
+  _globals['_VARIABLES_VALUESENTRY']._serialized_start=387
+  _globals['_VARIABLES_VALUESENTRY']._serialized_end=432
+  _globals['_SLICE']._serialized_start=434
+  _globals['_SLICE']._serialized_end=551
 # @@protoc_insertion_point(module_scope)

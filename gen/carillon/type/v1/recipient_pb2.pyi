@@ -39,13 +39,77 @@ APNS_ENVIRONMENT_SANDBOX: ApnsEnvironment.ValueType  # 2
 Global___ApnsEnvironment: _TypeAlias = ApnsEnvironment  # noqa: Y015
 
 @_typing.final
-class Recipient(_message.Message):
-    """A device as the sender needs it: who it is, and where its gateway finds it."""
+class Recipients(_message.Message):
+    """Devices as the sender needs them: who they are, and where their gateways find
+    them. In columns, since to build and read a message for each of them costs ten
+    times as much: the n-th entry of a column belongs to the n-th uid. Where nobody
+    has anything, a column may be empty.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UIDS_FIELD_NUMBER: _builtins.int
+    PLATFORMS_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    VARIABLES_FIELD_NUMBER: _builtins.int
+    APNS_ENVIRONMENTS_FIELD_NUMBER: _builtins.int
+    NEWER_TWIN_UIDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The devices' permanent numbers, in order. See carillon.registry.v1.Device."""
+
+    @_builtins.property
+    def platforms(self) -> _containers.RepeatedScalarFieldContainer[_platform_pb2.Platform.ValueType]:
+        """One for each, or a single one for all of them."""
+
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One for each: what the gateway knows the device by. Secrets: never logged."""
+
+    @_builtins.property
+    def variables(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variables]:
+        """One for each, or none: values for the placeholders of parameterised messages."""
+
+    @_builtins.property
+    def apns_environments(self) -> _containers.RepeatedScalarFieldContainer[Global___ApnsEnvironment.ValueType]:
+        """One for each, or none: in which of Apple's environments the address is known
+        to be good. Unspecified until a gateway has said so, and for all other
+        platforms.
+        """
+
+    @_builtins.property
+    def newer_twin_uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One for each, or none: another device at the same address, which vouched for
+        it later. 0: there is none. It may have left the address since, and need not
+        be meant.
+        """
+
+    def __init__(
+        self,
+        *,
+        uids: _abc.Iterable[_builtins.int] | None = ...,
+        platforms: _abc.Iterable[_platform_pb2.Platform.ValueType] | None = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+        variables: _abc.Iterable[Global___Variables] | None = ...,
+        apns_environments: _abc.Iterable[Global___ApnsEnvironment.ValueType] | None = ...,
+        newer_twin_uids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "apns_environments", b"apns_environments", "newer_twin_uids", b"newer_twin_uids", "platforms", b"platforms", "uids", b"uids", "variables", b"variables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recipients: _TypeAlias = Recipients  # noqa: Y015
+
+@_typing.final
+class Variables(_message.Message):
+    """Names to texts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
-    class VariablesEntry(_message.Message):
+    class ValuesEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         KEY_FIELD_NUMBER: _builtins.int
@@ -64,46 +128,21 @@ class Recipient(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    UID_FIELD_NUMBER: _builtins.int
-    PLATFORM_FIELD_NUMBER: _builtins.int
-    ADDRESS_FIELD_NUMBER: _builtins.int
-    VARIABLES_FIELD_NUMBER: _builtins.int
-    APNS_ENVIRONMENT_FIELD_NUMBER: _builtins.int
-    NEWER_TWIN_UID_FIELD_NUMBER: _builtins.int
-    uid: _builtins.int
-    """The device's permanent number. See carillon.registry.v1.Device."""
-    platform: _platform_pb2.Platform.ValueType
-    address: _builtins.str
-    """What the gateway knows the device by. A secret: never logged."""
-    apns_environment: Global___ApnsEnvironment.ValueType
-    """In which of Apple's environments the address is known to be good. Unspecified
-    until a gateway has said so, and for all other platforms.
-    """
-    newer_twin_uid: _builtins.int
-    """Another device at the same address, which vouched for it later. 0: there is
-    none. It may have left the address since, and need not be meant.
-    """
+    VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values for the placeholders of parameterised messages. Names to texts."""
-
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
-        uid: _builtins.int = ...,
-        platform: _platform_pb2.Platform.ValueType = ...,
-        address: _builtins.str = ...,
-        variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        apns_environment: Global___ApnsEnvironment.ValueType = ...,
-        newer_twin_uid: _builtins.int = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "apns_environment", b"apns_environment", "newer_twin_uid", b"newer_twin_uid", "platform", b"platform", "uid", b"uid", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Recipient: _TypeAlias = Recipient  # noqa: Y015
+Global___Variables: _TypeAlias = Variables  # noqa: Y015
 
 @_typing.final
 class Slice(_message.Message):

@@ -17,7 +17,7 @@ from services.registry.domain.recipient import (
     Everyone,
     Filter,
     Place,
-    Recipient,
+    Recipients,
     Slice,
     Stretch,
     UserIds,
@@ -30,8 +30,11 @@ MAX_IN_MESSAGE = 500
 # gRPC refuses messages above 4 MiB: 500 of the longest addresses are 2 MB, and variables may not
 # take more than this beside them.
 MAX_VARIABLE_BYTES = 1_500_000
+# What names a variable's parts and tells their lengths.
+MAX_FRAME = 12
 
 ENVIRONMENTS = {
+    None: recipient_pb2.APNS_ENVIRONMENT_UNSPECIFIED,
     Environment.PRODUCTION: recipient_pb2.APNS_ENVIRONMENT_PRODUCTION,
     Environment.SANDBOX: recipient_pb2.APNS_ENVIRONMENT_SANDBOX,
 }
@@ -117,23 +120,31 @@ def show_slices(slices: Iterable[Slice]) -> list[recipient_pb2.Slice]:
     ]
 
 
-def show_recipients(recipients: Sequence[Recipient]) -> Iterator[list[recipient_pb2.Recipient]]:
+def show_recipients(found: Recipients) -> Iterator[recipient_pb2.Recipients]:
     """Recipients in portions that one message can carry."""
-    portion: list[recipient_pb2.Recipient] = []
+    start = 0
+    while start < len(found):
+        stop = _portion_end(found, start)
+        yield _show_portion(found.part(start, stop))
+        start = stop
+
+
+def _portion_end(found: Recipients, start: int) -> int:
+    stop = min(start + MAX_IN_MESSAGE, len(found))
     heavy = 0
-    for uid, kind, address, variables, environment, newer_twin_uid in recipients:
-        shown = recipient_pb2.Recipient(
-            uid=uid, platform=platform.TO_WIRE[kind], address=address, variables=variables
-        )
-        if environment is not None:
-            shown.apns_environment = ENVIRONMENTS[environment]
-        if newer_twin_uid is not None:
-            shown.newer_twin_uid = newer_twin_uid
-        if variables:
-            heavy += shown.ByteSize()
-        portion.append(shown)
-        if len(portion) == MAX_IN_MESSAGE or heavy > MAX_VARIABLE_BYTES:
-            yield portion
-            portion, heavy = [], 0
-    if portion:
-        yield portion
+    for row, variables in enumerate(found.variables[start:stop], start + 1):
+        heavy += sum(len((name + text).encode()) + MAX_FRAME for name, text in variables.items())
+        if heavy > MAX_VARIABLE_BYTES:
+            return row
+    return stop
+
+
+def _show_portion(portion: Recipients) -> recipient_pb2.Recipients:
+    return recipient_pb2.Recipients(
+        uids=portion.uids,
+        platforms=[platform.TO_WIRE[each] for each in portion.platforms],
+        addresses=portion.addresses,
+        variables=[recipient_pb2.Variables(values=each) for each in portion.variables],
+        apns_environments=[ENVIRONMENTS[each] for each in portion.environments],
+        newer_twin_uids=[each or 0 for each in portion.newer_twin_uids],
+    )
