@@ -12,6 +12,7 @@ from services.dispatch.domain.faults import RequestIdReused
 from services.dispatch.domain.messages import Message, Submission
 from services.dispatch.store import messages, requests
 from services.kit.batching import Coalescer
+from services.kit.faults import Fault
 
 log = structlog.get_logger()
 
@@ -41,23 +42,34 @@ class Acceptance:
         return await self._group.call(submissions)
 
     async def accept_once(
-        self, app_id: UUID, request_id: str, digest: bytes, submissions: Sequence[Submission]
+        self,
+        app_id: UUID,
+        request_id: str,
+        digest: bytes,
+        submissions: Sequence[Submission],
+        refusal: Fault | None = None,
     ) -> list[Message]:
         """As `accept`, but a repeat of the same request is answered with its first messages.
 
         Raises:
             RequestIdReused: if the id stands for another request.
+            Fault: `refusal`, of new requests alone: what was in time once may be repeated.
         """
         for last in (False, False, True):
             try:
-                return await self._try_once(app_id, request_id, digest, submissions)
+                return await self._try_once(app_id, request_id, digest, submissions, refusal)
             except IntegrityError:
                 if last:
                     raise
         raise AssertionError("unreachable")
 
     async def _try_once(
-        self, app_id: UUID, request_id: str, digest: bytes, submissions: Sequence[Submission]
+        self,
+        app_id: UUID,
+        request_id: str,
+        digest: bytes,
+        submissions: Sequence[Submission],
+        refusal: Fault | None,
     ) -> list[Message]:
         now = self._clock()
         named = [submission.accepted(now) for submission in submissions]
@@ -68,6 +80,8 @@ class Acceptance:
                 raise RequestIdReused(request_id)
             if first_ids != ids:
                 return await _read_all(tx, app_id, first_ids)
+            if refusal is not None:
+                raise refusal
             await messages.accept(tx, named)
         self._ring(named)
         return named
@@ -91,9 +105,10 @@ class Acceptance:
         raise AssertionError("unreachable")
 
     def _ring(self, accepted: Sequence[Message]) -> None:
-        if any(each.target.is_small for each in accepted):
+        now_due = [each for each in accepted if not each.schedule.start]
+        if any(each.target.is_small for each in now_due):
             self._ring_parcels()
-        if not all(each.target.is_small for each in accepted):
+        if not all(each.target.is_small for each in now_due):
             self._ring_plans()
         for each in accepted:
             log.info(

@@ -68,8 +68,7 @@ async def of_devices(
 async def report(connection: AsyncConnection, message: Message) -> list[OutcomeCount]:
     """Counts by platform, outcome and reason: each device once, where it has come furthest."""
     counted = await ledger.count(connection, message)
-    day = message.create_time.date()
-    seen = await counts.receipts_of(connection, message.app_id, message.message_id, day)
+    seen = await counts.receipts_of(connection, message.app_id, message.message_id, message.day)
     further: dict[int, int] = {}
     for receipt in seen:
         further[receipt.platform] = further.get(receipt.platform, 0) + receipt.count

@@ -25,6 +25,7 @@ tracer = trace.get_tracer("carillon.dispatch")
 POLL_SECONDS = 1.0
 WAKE_SECONDS = 0.25
 WAKE_LIMIT = 1000
+BEGIN_LIMIT = 500
 FINISH_LIMIT = 250
 KEEP_HOUSE_SECONDS = 3600.0
 # After an operator confirmed that addresses are no good, the fuse may blow again only later.
@@ -72,6 +73,7 @@ class Planner:
                 group.create_task(work(name, self.plan_next, self.plans_bell, POLL_SECONDS))
             group.create_task(work("finisher", self.finish, self.endings_bell, POLL_SECONDS))
             group.create_task(work("waker", self.wake, quiet, WAKE_SECONDS))
+            group.create_task(work("starter", self.begin, quiet, WAKE_SECONDS))
             group.create_task(work("counter", self.fold, Bell(), FOLD_SECONDS))
             group.create_task(work("keeper", self.keep_house, Bell(), KEEP_HOUSE_SECONDS))
 
@@ -149,7 +151,7 @@ class Planner:
             async with self._db.begin() as tx:
                 if not await plans.go_on(tx, plan, cut.resume_token, self._lease_time):
                     return  # another planner has it, or it was cancelled
-                await plans.add_parcels(tx, plan, lane, cut.slices, message.create_time)
+                await plans.add_parcels(tx, plan, lane, cut.slices, message.start_time)
             count += len(cut.slices)
             self._ring_parcels()
         async with self._db.begin() as tx:
@@ -189,6 +191,15 @@ class Planner:
         if woken:
             self._ring_parcels()
         return woken == WAKE_LIMIT
+
+    async def begin(self) -> bool:
+        """Send what is small and scheduled until now; whether there may be more."""
+        with suppress_instrumentation():
+            async with self._db.begin() as tx:
+                begun = await messages.begin_small(tx, BEGIN_LIMIT)
+        if begun:
+            self._ring_parcels()
+        return begun == BEGIN_LIMIT
 
     async def fold(self) -> bool:
         """Add what was counted since to the totals; whether there may be more."""

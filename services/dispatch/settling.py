@@ -71,7 +71,7 @@ class Settling:
     def seconds_left(self, platform: Platform) -> float:
         """Until the message's time on this platform is over; below zero when it is."""
         lifetime = min(self._rules.patience, self._message.time_to_live(platform))
-        return (self._message.create_time + lifetime - self._rules.clock()).total_seconds()
+        return (self._message.start_time + lifetime - self._rules.clock()).total_seconds()
 
     def pause_seconds(self) -> float:
         """For how long its parcels may wait to be resumed; 0 if it is not paused, or too late."""

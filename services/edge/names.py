@@ -44,6 +44,8 @@ PREFIXES = (
     ("message.target.", "target."),
     ("message.target", "target"),
     ("message.annotation", "message"),
+    ("message.start_time", "notBefore"),
+    ("message.expire_time", "expiresAt"),
     ("configuration.apns.", ""),
     ("configuration.fcm.", ""),
     ("configuration.safari.icons.", ""),

@@ -17,6 +17,7 @@ from services.edge import bodies, message_settings, problems
 from services.edge.contents import write_content
 from services.edge.message_settings import MessageSettings
 from services.edge.platforms import read_platform
+from services.edge.times import read_time
 
 MAX_TARGETS = 1000
 MAX_NAME = 254
@@ -24,6 +25,7 @@ MAX_URL = 2048
 MAX_BATCH = 1000
 MAX_ANNOTATION_BYTES = 64 * 1024
 BROADCAST_TAG = "Push.ALL"
+REPEAT, LOSE = "REPEAT", "LOSE"
 
 
 class Said(msgspec.Struct):
@@ -38,20 +40,27 @@ class Meant(msgspec.Struct, rename="camel"):
     tag_names: list[str] | None = None
 
 
-class SendBody(msgspec.Struct):
+class SendBody(msgspec.Struct, rename="camel"):
     message: Said | None = None
     settings: MessageSettings | None = None
     target: Meant | None = None
     validate: bool | None = None
+    # Beyond the original service.
+    not_before: str | int | float | None = None
+    expires_at: str | int | float | None = None
+    when_unanswered: str | None = None
 
 
-class Submitted(msgspec.Struct, omit_defaults=True):
+class Submitted(msgspec.Struct, omit_defaults=True, rename="camel"):
     """The members of a send, byte for byte; what was absent stays absent."""
 
     message: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     settings: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     target: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     validate: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    not_before: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    expires_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    when_unanswered: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,11 @@ def _read(value: object, body: bytes, prefix: str) -> Send:
         target=_read_target(asked.target, prefix),
         annotation=_annotate(submitted, prefix),
     )
+    if asked.not_before is not None:
+        message.start_time.CopyFrom(read_time(asked.not_before, f"{prefix}notBefore"))
+    if asked.expires_at is not None:
+        message.expire_time.CopyFrom(read_time(asked.expires_at, f"{prefix}expiresAt"))
+    message.content.prefer_loss = _prefers_loss(asked.when_unanswered, prefix)
     request = SendMessageRequest(message=message, validate_target=bool(asked.validate))
     return Send(request, submitted)
 
@@ -112,6 +126,14 @@ def _read_content(said: Said | None, settings: MessageSettings, prefix: str) -> 
     if not content.alert and not _asks_silence(content):
         raise problems.required(f"{prefix}message.alert")
     return content
+
+
+def _prefers_loss(word: str | None, prefix: str) -> bool:
+    """What is to become of a request that a gateway never answers."""
+    policy = REPEAT if word is None else word.upper()
+    if policy not in {REPEAT, LOSE}:
+        raise problems.invalid(f"{prefix}whenUnanswered", f"must be '{REPEAT}' or '{LOSE}'")
+    return policy == LOSE
 
 
 def _asks_silence(content: Content) -> bool:

@@ -145,8 +145,9 @@ FILL = {
         FROM generate_series(1, 20000) AS n
     """,
     "messages": """
-        (app_id, message_id, content, target, annotation, trace_parent, status, create_time)
-        SELECT gen_random_uuid(), lpad(n::text, 8, '0'), '{}', '{}', '', '', 3, now()
+        (app_id, message_id, content, target, annotation, trace_parent, status, create_time,
+         start_time)
+        SELECT gen_random_uuid(), lpad(n::text, 8, '0'), '{}', '{}', '', '', 3, now(), now()
         FROM generate_series(1, 20000) AS n
     """,
 }

@@ -22,10 +22,11 @@ DAY = timedelta(days=1)
 FILL = (
     """
     INSERT INTO messages (app_id, message_id, content, target, annotation, trace_parent, status,
-                          create_time)
+                          create_time, start_time)
     SELECT CASE WHEN n % 10 = 0 THEN CAST(:app AS uuid) ELSE gen_random_uuid() END,
            lpad(CAST(n AS text), 8, '0'), jsonb_build_object('alert', 'Hi'),
            jsonb_build_object('kind', 'everyone'), '', '', CASE WHEN n % 3 = 0 THEN 8 ELSE 4 END,
+           CAST(:noon AS timestamptz) + n * interval '1 second',
            CAST(:noon AS timestamptz) + n * interval '1 second'
     FROM generate_series(1, :rows) AS n
     """,

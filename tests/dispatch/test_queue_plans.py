@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane
-from services.dispatch.store import circuits, fuses, outbox, parcels
+from services.dispatch.store import circuits, fuses, messages, outbox, parcels, plans
 from tests.dispatch.makers import APP
 from tests.registry.test_plans import overhearing
 
@@ -34,7 +34,14 @@ FILL = (
     FROM generate_series(1, :rows) AS n
     """,
 )
+# Half of them small; the first twenty are due.
+SCHEDULED = """
+    INSERT INTO plans (app_id, message_id, is_small, due_time)
+    SELECT gen_random_uuid(), 'abcdefgh', n % 2 = 0, now() + (n - 20) * interval '1 minute'
+    FROM generate_series(1, :rows) AS n
+"""
 Verb = Callable[[AsyncConnection], Awaitable[Any]]
+BEGIN: Verb = lambda tx: messages.begin_small(tx, 500)  # noqa: E731  a row of a table
 VERBS: dict[str, tuple[Verb, set[str]]] = {
     "lease": (lambda tx: parcels.lease(tx, Lane.BULK, 8, LEASE), {"parcels_ready"}),
     "wake": (lambda tx: parcels.wake(tx, 50), {"parcels_due"}),
@@ -69,14 +76,28 @@ async def test_no_statement_of_the_queue_reads_it_from_end_to_end(
         assert all(index in plan for index in indexes), (name, plan)
 
 
+async def test_what_is_scheduled_is_not_looked_at_before_its_time(
+    dispatch_db: AsyncEngine,
+) -> None:
+    async with dispatch_db.begin() as tx:
+        await tx.execute(sa.text(SCHEDULED), {"rows": ROWS})
+        await tx.execute(sa.text("ANALYZE"))
+    for verb, index in ((lambda tx: plans.lease(tx, LEASE), "plans_due"), (BEGIN, "plans_small")):
+        plan = await explain(dispatch_db, verb)
+
+        assert f"using {index}" in plan, plan
+        assert "Index Cond: (due_time <= now())" in plan, plan
+        assert "Seq Scan" not in plan.replace("Seq Scan on messages", ""), plan
+
+
 async def explain(db: AsyncEngine, verb: Verb) -> str:
     """The plans of what the verb runs; its changes are undone."""
     async with db.connect() as tx:
         async with overhearing(db) as heard:
             await verb(tx)
-        plans = []
+        told = []
         for statement, parameters in heard:
             lines = await tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-            plans.append("\n".join(line for (line,) in lines))
+            told.append("\n".join(line for (line,) in lines))
         await tx.rollback()
-    return "\n".join(plans)
+    return "\n".join(told)

@@ -209,3 +209,61 @@ async def test_in_bulk_one_wrong_entry_refuses_all(world: World, body: Any, fiel
     assert (answer.status_code, answer.json()["code"]) == (400, "FPWSE0005E")
     assert f"'{field}'" in answer.json()["message"]
     assert not world.dispatch.messages
+
+
+@pytest.mark.parametrize(
+    ("written", "milliseconds"),
+    [
+        ("2027-03-01T08:00:00+01:00", 1803884400000),
+        ("2027-03-01T07:00:00Z", 1803884400000),
+        ("2027-03-01T07:00:00.25Z", 1803884400250),
+        ("20270301T070000Z", 1803884400000),
+        (1803884400000, 1803884400000),
+        ("1803884400000", 1803884400000),
+        (1803884400000.0, 1803884400000),
+    ],
+)
+async def test_its_times_are_read_as_text_or_as_milliseconds(
+    world: World, written: object, milliseconds: int
+) -> None:
+    message_id = await world.send(notBefore=written, expiresAt=1803888000000)
+
+    assert sent(world).start_time.ToMilliseconds() == milliseconds
+    assert sent(world).expire_time.ToMilliseconds() == 1803888000000
+    read = await world.call("GET", f"/messages/{message_id}")
+    assert (read.json()["notBefore"], read.json()["expiresAt"]) == (written, 1803888000000)
+
+
+@pytest.mark.parametrize("field", ["notBefore", "expiresAt"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "tomorrow", "2027-03-01T08:00:00", "2027-03-01", "2027-13-01T08:00:00Z", True, [], 10**18,
+     -(10**18), "١٨٠٣", "1e12", 1e300],
+)  # fmt: skip
+async def test_a_time_that_is_none_is_named(world: World, field: str, written: object) -> None:
+    await refuse(world, HELLO | {field: written}, field)
+
+
+@pytest.mark.parametrize(
+    ("word", "prefers_loss"), [(None, False), ("REPEAT", False), ("LOSE", True), ("lose", True)]
+)
+async def test_what_becomes_of_an_unanswered_request_is_its_senders_choice(
+    world: World,
+    word: str | None,
+    prefers_loss: bool,  # noqa: FBT001  a column of the table
+) -> None:
+    await world.send(whenUnanswered=word)
+
+    assert sent(world).content.prefer_loss == prefers_loss
+
+
+@pytest.mark.parametrize("word", ["", "DROP", 1, []])
+async def test_another_choice_is_refused(world: World, word: object) -> None:
+    await refuse(world, HELLO | {"whenUnanswered": word}, "whenUnanswered")
+
+
+async def test_absent_times_are_none(world: World) -> None:
+    await world.send(notBefore=None, expiresAt=None)
+
+    assert not sent(world).HasField("start_time")
+    assert not sent(world).HasField("expire_time")

@@ -242,11 +242,29 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         request_id: str,
         submissions: Sequence[Submission],
     ) -> list[Message]:
+        refusal = self._find_late(request, submissions)
         if not request_id:
+            if refusal is not None:
+                raise refusal
             return await self._acceptance.accept(submissions)
         wire.parse_name("request_id", request_id, wire.MAX_REQUEST_ID)
         digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-        return await self._acceptance.accept_once(app_id, request_id, digest, submissions)
+        return await self._acceptance.accept_once(app_id, request_id, digest, submissions, refusal)
+
+    def _find_late(
+        self,
+        request: pb.SendMessageRequest | pb.BatchSendMessagesRequest,
+        submissions: Sequence[Submission],
+    ) -> FieldInvalid | None:
+        """What is wrong with the first of their times, if one is not ahead of us."""
+        now, is_batch = self._clock(), isinstance(request, pb.BatchSendMessagesRequest)
+        try:
+            for number, submission in enumerate(submissions):
+                field = f"messages[{number}].message" if is_batch else "message"
+                wire.check_schedule(field, submission.schedule, now)
+        except FieldInvalid as fault:
+            return fault
+        return None
 
     async def _find(self, connection: AsyncConnection, app_id: str, message_id: str) -> Message:
         parsed = wire.parse_message_id(message_id)

@@ -22,6 +22,7 @@ from services.dispatch.domain.messages import (
     TargetKind,
 )
 from services.dispatch.domain.outcomes import Outcome
+from services.dispatch.domain.schedules import HORIZON, Schedule
 from services.kit.faults import FieldInvalid
 
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -46,6 +47,7 @@ PLATFORM_FROM_WIRE: dict[int, Platform] = {
 }
 
 STATUS_TO_WIRE = {
+    Status.SCHEDULED: message_pb2.MESSAGE_STATUS_SCHEDULED,
     Status.ACCEPTED: message_pb2.MESSAGE_STATUS_ACCEPTED,
     Status.PROCESSING: message_pb2.MESSAGE_STATUS_PROCESSING,
     Status.DISPATCHING: message_pb2.MESSAGE_STATUS_DISPATCHING,
@@ -105,7 +107,40 @@ def parse_submission(
         parse_target(f"{prefix}message.target", message.target),
         _parse_annotation(f"{prefix}message.annotation", message.annotation),
         trace_parent,
+        _parse_schedule(f"{prefix}message", message),
     )
+
+
+def _parse_schedule(field: str, message: message_pb2.Message) -> Schedule:
+    """Whether it lies ahead is asked later: what was in time once may be repeated."""
+    start = end = None
+    if message.HasField("start_time"):
+        start = _parse_time(f"{field}.start_time", message.start_time)
+    if message.HasField("expire_time"):
+        end = _parse_time(f"{field}.expire_time", message.expire_time)
+    if start and end and end <= start:
+        raise FieldInvalid(f"{field}.expire_time", "must be after the time at which it starts")
+    return Schedule(start, end)
+
+
+def check_schedule(field: str, schedule: Schedule, now: datetime) -> None:
+    """Raises FieldInvalid if one of its times is past, or beyond the horizon."""
+    for name, moment in (("start_time", schedule.start), ("expire_time", schedule.end)):
+        if moment is not None and moment <= now:
+            raise FieldInvalid(f"{field}.{name}", f"must be in the future; it is {_tell(now)} here")
+        if moment is not None and moment > now + HORIZON:
+            raise FieldInvalid(f"{field}.{name}", f"must be at most {HORIZON.days} days ahead")
+
+
+def _tell(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _parse_time(field: str, value: Timestamp) -> datetime:
+    try:
+        return value.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise FieldInvalid(field, "must be a time between the years 1 and 9999") from None
 
 
 def _parse_annotation(field: str, text: str) -> str:
@@ -173,8 +208,14 @@ def write_message(message: Message) -> message_pb2.Message:
         annotation=message.annotation,
         status=_write_status(message),
         create_time=write_time(message.create_time),
-        end_time=None if message.end_time is None else write_time(message.end_time),
+        end_time=_write_maybe(message.end_time),
+        start_time=_write_maybe(message.schedule.start),
+        expire_time=_write_maybe(message.schedule.end),
     )
+
+
+def _write_maybe(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else write_time(moment)
 
 
 def _write_status(message: Message) -> "message_pb2.MessageStatus.ValueType":

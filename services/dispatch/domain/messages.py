@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, IntEnum
 from uuid import UUID
 
 from services.dispatch.domain import ids
 from services.dispatch.domain.content import MAX_TIME_TO_LIVE, Content
+from services.dispatch.domain.schedules import AT_ONCE, Schedule
 
 
 class Platform(IntEnum):
@@ -51,6 +52,7 @@ class Target:
 class Status(IntEnum):
     """Where a message stands; it only moves up these numbers."""
 
+    SCHEDULED = 0
     ACCEPTED = 1
     PROCESSING = 2
     DISPATCHING = 3
@@ -75,6 +77,17 @@ class Message:
     end_time: datetime | None
     trace_parent: str
     is_paused: bool = False
+    schedule: Schedule = AT_ONCE
+
+    @property
+    def start_time(self) -> datetime:
+        """From when on it may be sent. All its times are counted from here, and so is its day."""
+        return self.schedule.start or self.create_time
+
+    @property
+    def day(self) -> date:
+        """Under which its outcomes and receipts stand."""
+        return self.start_time.astimezone(UTC).date()
 
     def deadline(self, patience: timedelta) -> datetime:
         """When its time is over on every platform, if it is tried for so long.
@@ -83,20 +96,23 @@ class Message:
         """
         platforms = (platform for platform in Platform if platform is not Platform.MIXED)
         longest = max(self.time_to_live(platform) or patience for platform in platforms)
-        return self.create_time + min(patience, longest)
+        return self.start_time + min(patience, longest)
 
     def time_to_live(self, platform: Platform) -> timedelta:
-        """How long after its acceptance it is of use; zero means now or never."""
+        """How long after its start it is of use; zero means now or never."""
         seconds = self._asked_seconds(platform)
-        return timedelta(seconds=MAX_TIME_TO_LIVE if seconds is None else seconds)
+        asked = timedelta(seconds=MAX_TIME_TO_LIVE if seconds is None else seconds)
+        return (
+            asked if self.schedule.end is None else min(asked, self.schedule.end - self.start_time)
+        )
 
     def expire_time(self, platform: Platform) -> datetime:
-        return self.create_time + self.time_to_live(platform)
+        return self.start_time + self.time_to_live(platform)
 
     def remaining_seconds(self, platform: Platform, now: datetime) -> int:
         """How long a gateway is to keep it from now on."""
         lifetime = self.time_to_live(platform)
-        left = self.create_time + lifetime - now
+        left = self.start_time + lifetime - now
         return math.ceil(min(max(left, timedelta()), lifetime).total_seconds())
 
     def _asked_seconds(self, platform: Platform) -> int | None:
@@ -127,17 +143,20 @@ class Submission:
     target: Target
     annotation: str
     trace_parent: str
+    schedule: Schedule = AT_ONCE
 
     def accepted(self, now: datetime) -> Message:
         """The message it becomes, under a fresh id: a small target needs no planning."""
+        status = Status.DISPATCHING if self.target.is_small else Status.ACCEPTED
         return Message(
             app_id=self.app_id,
             message_id=ids.new_message_id(),
             content=self.content,
             target=self.target,
             annotation=self.annotation,
-            status=Status.DISPATCHING if self.target.is_small else Status.ACCEPTED,
+            status=status if self.schedule.start is None else Status.SCHEDULED,
             create_time=now,
             end_time=None,
             trace_parent=self.trace_parent,
+            schedule=self.schedule,
         )

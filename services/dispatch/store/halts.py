@@ -57,7 +57,9 @@ async def resume(tx: AsyncConnection, message: Message) -> bool:
     """
     is_paused = sa.exists().where(*_row_of(message), IS_PAUSED)
     await tx.execute(
-        sa.update(plans).where(*_plan_of(message), is_paused).values(due_time=sa.func.now())
+        sa.update(plans)
+        .where(*_plan_of(message), is_paused)
+        .values(due_time=sa.func.greatest(sa.func.now(), message.start_time))
     )
     resumed = await tx.execute(
         sa.update(messages)

@@ -125,7 +125,7 @@ async def count(tx: AsyncConnection, message: Message) -> list[OutcomeCount]:
 
 
 def _of_message(message: Message) -> tuple[sa.ColumnElement[bool], ...]:
-    return _of(message.app_id, message.message_id, message.create_time.date())
+    return _of(message.app_id, message.message_id, message.day)
 
 
 def _of(app_id: UUID, message_id: str, day: date) -> tuple[sa.ColumnElement[bool], ...]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.dispatch.domain.content import Content
 from services.dispatch.domain.messages import Message, Platform, Status, Target
 from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
+from services.dispatch.domain.schedules import Schedule
 from services.dispatch.store import counts
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
 from services.kit.paging import Window
@@ -29,6 +30,8 @@ COLUMNS = (
     messages.c.annotation,
     messages.c.status,
     messages.c.create_time,
+    messages.c.start_time,
+    messages.c.expire_time,
     messages.c.end_time,
     messages.c.trace_parent,
     IS_PAUSED.label("is_paused"),
@@ -40,6 +43,8 @@ IS_LISTED = sa.and_(IS_NOT_CANCELLED, ~messages.c.is_internal)
 async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
     """Put new messages on record: a small target as its one parcel, others to be planned.
 
+    What is scheduled is a plan until its time, however small.
+
     Raises:
         sqlalchemy.exc.IntegrityError: if an id is taken.
     """
@@ -47,16 +52,62 @@ async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
     await counts.note_messages(
         tx, Counter(each.app_id for each in accepted if not each.content.is_internal)
     )
-    small = [_to_parcel(each) for each in accepted if each.target.is_small]
-    if small:
-        await tx.execute(sa.insert(parcels).values(place=places.next_value()), small)
+    await add_small(
+        tx, [each for each in accepted if each.target.is_small and not each.schedule.start]
+    )
     large = [
         {"app_id": each.app_id, "message_id": each.message_id}
         for each in accepted
-        if not each.target.is_small
+        if not each.target.is_small and not each.schedule.start
     ]
     if large:
         await tx.execute(sa.insert(plans), large)
+    scheduled = [
+        {
+            "app_id": each.app_id,
+            "message_id": each.message_id,
+            "is_small": each.target.is_small,
+            "due_time": each.schedule.start,
+        }
+        for each in accepted
+        if each.schedule.start
+    ]
+    if scheduled:
+        await tx.execute(sa.insert(plans), scheduled)
+
+
+async def add_small(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
+    """Put messages with small targets into the queue, each as one parcel."""
+    if accepted:
+        rows = [_to_parcel(each) for each in accepted]
+        await tx.execute(sa.insert(parcels).values(place=places.next_value()), rows)
+
+
+async def begin_small(tx: AsyncConnection, limit: int) -> int:
+    """Put messages with small targets into the queue whose time has come; return how many."""
+    due = (
+        sa.select(plans.c.app_id, plans.c.message_id)
+        .where(plans.c.is_small, plans.c.due_time <= sa.func.now())
+        .order_by(plans.c.due_time)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    begun = (
+        sa.delete(plans)
+        .where(plans.c.app_id == due.c.app_id, plans.c.message_id == due.c.message_id)
+        .returning(plans.c.app_id, plans.c.message_id)
+        .cte("begun")
+    )
+    moved = await tx.execute(
+        sa.update(messages)
+        .where(messages.c.app_id == begun.c.app_id, messages.c.message_id == begun.c.message_id)
+        .values(status=Status.DISPATCHING)
+        .returning(*COLUMNS)
+    )
+    found = [_from_row(row) for row in moved]
+    await add_small(tx, found)
+    return len(found)
 
 
 async def get(tx: AsyncConnection, app_id: UUID, message_id: str) -> Message | None:
@@ -113,11 +164,11 @@ async def move(
 
 
 async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
-    """Delete some of the messages from before a time; return how many."""
+    """Delete some of the messages that began before a time; return how many."""
     oldest = (
         sa.select(messages.c.app_id, messages.c.message_id)
-        .where(messages.c.create_time < before)
-        .order_by(messages.c.create_time)
+        .where(messages.c.start_time < before)
+        .order_by(messages.c.start_time)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("oldest")
@@ -136,7 +187,7 @@ async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
 async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[str, Status]]:
     """End messages whose last parcel is gone, by what stands in the ledger about them."""
     ended = (
-        sa.select(messages.c.app_id, messages.c.message_id, messages.c.create_time)
+        sa.select(messages.c.app_id, messages.c.message_id, messages.c.start_time)
         .where(
             messages.c.status == Status.DISPATCHING,
             ~sa.exists().where(
@@ -163,7 +214,7 @@ def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
     segments = (
         sa.select(sa.literal(1))
         .where(
-            ledger.c.day == sa.cast(sa.func.timezone("UTC", ended.c.create_time), sa.Date),
+            ledger.c.day == sa.cast(sa.func.timezone("UTC", ended.c.start_time), sa.Date),
             ledger.c.app_id == ended.c.app_id,
             ledger.c.message_id == ended.c.message_id,
         )
@@ -193,6 +244,8 @@ def _to_row(message: Message) -> dict[str, Any]:
         "trace_parent": message.trace_parent,
         "status": message.status,
         "create_time": message.create_time,
+        "start_time": message.start_time,
+        "expire_time": message.schedule.end,
     }
 
 
@@ -215,7 +268,7 @@ def _to_parcel(message: Message) -> dict[str, Any]:
         "after_uid": 0,
         "through_uid": WHOLE_AXIS,
         "attempt": 0,
-        "first_time": message.create_time,
+        "first_time": message.start_time,
         "state": ParcelState.READY,
     }
 
@@ -232,4 +285,5 @@ def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Message:
         row.end_time,
         row.trace_parent,
         row.is_paused,
+        Schedule(row.start_time if row.start_time != row.create_time else None, row.expire_time),
     )

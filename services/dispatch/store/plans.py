@@ -28,7 +28,7 @@ async def lease(tx: AsyncConnection, lease_time: timedelta) -> Plan | None:
     """Take the plan that has waited longest, by the database's clock."""
     due = (
         sa.select(plans.c.app_id, plans.c.message_id)
-        .where(plans.c.due_time <= sa.func.now())
+        .where(~plans.c.is_small, plans.c.due_time <= sa.func.now())
         .order_by(plans.c.due_time)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -13,7 +13,7 @@ from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.store.tables import dismissals, is_any, messages, receipts
 
-DAY_OF_MESSAGE = sa.cast(sa.func.timezone("UTC", messages.c.create_time), sa.Date)
+DAY_OF_MESSAGE = sa.cast(sa.func.timezone("UTC", messages.c.start_time), sa.Date)
 Key = tuple[UUID, str, int]
 
 
@@ -115,7 +115,7 @@ async def find(
         sa.select(
             receipts.c.uid, receipts.c.platform, receipts.c.outcome, receipts.c.update_time
         ).where(
-            receipts.c.day == message.create_time.date(),
+            receipts.c.day == message.day,
             receipts.c.app_id == message.app_id,
             receipts.c.message_id == message.message_id,
             is_any(receipts.c.uid, uids),

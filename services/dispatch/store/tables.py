@@ -29,6 +29,8 @@ messages = sa.Table(
     sa.Column("trace_parent", sa.Text, nullable=False),
     sa.Column("status", sa.SmallInteger, nullable=False),
     sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("start_time", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expire_time", sa.DateTime(timezone=True)),
     sa.Column("end_time", sa.DateTime(timezone=True)),
     sa.Column("pause_time", sa.DateTime(timezone=True)),
 )
@@ -38,6 +40,7 @@ plans = sa.Table(
     metadata,
     sa.Column("app_id", sa.Uuid, primary_key=True),
     sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("is_small", sa.Boolean, nullable=False),
     sa.Column("resume_token", sa.Text, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("due_time", sa.DateTime(timezone=True), nullable=False),

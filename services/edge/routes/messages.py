@@ -34,6 +34,7 @@ STATUS_WORDS: dict["MessageStatus.ValueType", str] = {
     MessageStatus.MESSAGE_STATUS_FAILED: "FAILED",
     MessageStatus.MESSAGE_STATUS_PROCESSING_FAILED: "PROCESSING_FAILED",
     MessageStatus.MESSAGE_STATUS_PAUSED: "PAUSED",
+    MessageStatus.MESSAGE_STATUS_SCHEDULED: "SCHEDULED",
 }
 
 
@@ -216,7 +217,8 @@ def _read_request_id(call: Call) -> str:
 
 
 def _list_members(submitted: Submitted) -> dict[str, Any]:
-    members = {name: getattr(submitted, name) for name in submitted.__struct_fields__}
+    names = zip(submitted.__struct_encode_fields__, submitted.__struct_fields__, strict=True)
+    members = {encoded: getattr(submitted, name) for encoded, name in names}
     return {name: raw for name, raw in members.items() if raw is not msgspec.UNSET}
 
 
@@ -231,6 +233,10 @@ def _recall(message: Message) -> dict[str, Any]:
         members["message"] = {"alert": content.alert} | (
             {"url": content.url} if content.url else {}
         )
+    if "notBefore" not in members and message.HasField("start_time"):
+        members["notBefore"] = write_time(message.start_time)
+    if "expiresAt" not in members and message.HasField("expire_time"):
+        members["expiresAt"] = write_time(message.expire_time)
     if "target" not in members and message.target.WhichOneof("kind") not in {None, "everyone"}:
         members["target"] = _render_target(message)
     return members

@@ -28,19 +28,19 @@ from carillon.type.v1 import target_pb2 as carillon_dot_type_dot_v1_dot_target__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/dispatch/v1/message.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/content.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Content\x12(\n\x06target\x18\x03 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x12\n\nannotation\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.carillon.dispatch.v1.MessageStatus\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xda\x01\n\x08\x44\x65livery\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x05 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xcb\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_ACCEPTED\x10\x01\x12\x1d\n\x19MESSAGE_STATUS_PROCESSING\x10\x02\x12\x1e\n\x1aMESSAGE_STATUS_DISPATCHING\x10\x03\x12\x1d\n\x19MESSAGE_STATUS_DISPATCHED\x10\x04\x12%\n!MESSAGE_STATUS_DISPATCHING_FAILED\x10\x05\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x06\x12$\n MESSAGE_STATUS_PROCESSING_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08\x12\x19\n\x15MESSAGE_STATUS_PAUSED\x10\t*\xf0\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x10\n\x0cOUTCOME_SENT\x10\x02\x12\x10\n\x0cOUTCOME_SEEN\x10\x03\x12\x10\n\x0cOUTCOME_OPEN\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x13\n\x0fOUTCOME_EXPIRED\x10\x07\x12\x15\n\x11OUTCOME_CANCELLED\x10\x08\x12\x15\n\x11OUTCOME_WITHDRAWN\x10\t\x12\x15\n\x11OUTCOME_DUPLICATE\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"carillon/dispatch/v1/message.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/content.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Content\x12(\n\x06target\x18\x03 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x12\n\nannotation\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.carillon.dispatch.v1.MessageStatus\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xda\x01\n\x08\x44\x65livery\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12.\n\x07outcome\x18\x05 \x01(\x0e\x32\x1d.carillon.dispatch.v1.Outcome\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xe9\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_ACCEPTED\x10\x01\x12\x1d\n\x19MESSAGE_STATUS_PROCESSING\x10\x02\x12\x1e\n\x1aMESSAGE_STATUS_DISPATCHING\x10\x03\x12\x1d\n\x19MESSAGE_STATUS_DISPATCHED\x10\x04\x12%\n!MESSAGE_STATUS_DISPATCHING_FAILED\x10\x05\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x06\x12$\n MESSAGE_STATUS_PROCESSING_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08\x12\x19\n\x15MESSAGE_STATUS_PAUSED\x10\t\x12\x1c\n\x18MESSAGE_STATUS_SCHEDULED\x10\n*\xf0\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_PENDING\x10\x01\x12\x10\n\x0cOUTCOME_SENT\x10\x02\x12\x10\n\x0cOUTCOME_SEEN\x10\x03\x12\x10\n\x0cOUTCOME_OPEN\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\x12\x13\n\x0fOUTCOME_EXPIRED\x10\x07\x12\x15\n\x11OUTCOME_CANCELLED\x10\x08\x12\x15\n\x11OUTCOME_WITHDRAWN\x10\t\x12\x15\n\x11OUTCOME_DUPLICATE\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.dispatch.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGESTATUS']._serialized_start=705
-  _globals['_MESSAGESTATUS']._serialized_end=1036
-  _globals['_OUTCOME']._serialized_start=1039
-  _globals['_OUTCOME']._serialized_end=1279
+  _globals['_MESSAGESTATUS']._serialized_start=802
+  _globals['_MESSAGESTATUS']._serialized_end=1163
+  _globals['_OUTCOME']._serialized_start=1166
+  _globals['_OUTCOME']._serialized_end=1406
   _globals['_MESSAGE']._serialized_start=194
-  _globals['_MESSAGE']._serialized_end=481
-  _globals['_DELIVERY']._serialized_start=484
-  _globals['_DELIVERY']._serialized_end=702
+  _globals['_MESSAGE']._serialized_end=578
+  _globals['_DELIVERY']._serialized_start=581
+  _globals['_DELIVERY']._serialized_end=799
 # @@protoc_insertion_point(module_scope)

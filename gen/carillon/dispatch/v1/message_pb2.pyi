@@ -46,6 +46,8 @@ class _MessageStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     """Ended by CancelMessage; who had not been sent to was not."""
     MESSAGE_STATUS_PAUSED: _MessageStatus.ValueType  # 9
     """Halted by PauseMessage, until ResumeMessage."""
+    MESSAGE_STATUS_SCHEDULED: _MessageStatus.ValueType  # 10
+    """Before all others: on record, and waiting for its start_time."""
 
 class MessageStatus(_MessageStatus, metaclass=_MessageStatusEnumTypeWrapper):
     """Where a message stands. It only moves down this list; while it is paused, it
@@ -71,6 +73,8 @@ MESSAGE_STATUS_CANCELLED: MessageStatus.ValueType  # 8
 """Ended by CancelMessage; who had not been sent to was not."""
 MESSAGE_STATUS_PAUSED: MessageStatus.ValueType  # 9
 """Halted by PauseMessage, until ResumeMessage."""
+MESSAGE_STATUS_SCHEDULED: MessageStatus.ValueType  # 10
+"""Before all others: on record, and waiting for its start_time."""
 Global___MessageStatus: _TypeAlias = MessageStatus  # noqa: Y015
 
 class _Outcome:
@@ -144,6 +148,8 @@ class Message(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Output only. 8 letters and digits, unique within the application. Devices
     know it as `nid`.
@@ -170,6 +176,20 @@ class Message(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When the last recipient was done with; absent until then."""
 
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Not to be sent before; by the database's clock, and within a second
+        of it while the house is idle. In the future, at most 366 days ahead. Its times
+        to live, and the days until it is forgotten, are counted from here.
+        """
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Of no use from then on: no gateway keeps it longer, and who was not
+        sent to by then ends as OUTCOME_EXPIRED. After start_time, in the future, at
+        most 366 days ahead. A shorter time to live holds for its platform.
+        """
+
     def __init__(
         self,
         *,
@@ -180,10 +200,12 @@ class Message(_message.Message):
         status: Global___MessageStatus.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "create_time", b"create_time", "end_time", b"end_time", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "start_time", b"start_time", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation", b"annotation", "content", b"content", "create_time", b"create_time", "end_time", b"end_time", "message_id", b"message_id", "status", b"status", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation", b"annotation", "content", b"content", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "message_id", b"message_id", "start_time", b"start_time", "status", b"status", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -41,7 +41,7 @@ class SendMessageRequest(_message.Message):
     """
     @_builtins.property
     def message(self) -> _message_pb2.Message:
-        """Required. content and target; annotation if wanted."""
+        """Required. content and target; annotation, start_time and expire_time if wanted."""
 
     def __init__(
         self,

@@ -24,8 +24,12 @@ STATEMENTS = (
         is_internal boolean NOT NULL DEFAULT false,
         annotation text NOT NULL,
         trace_parent text NOT NULL,
-        status smallint NOT NULL CHECK (status BETWEEN 1 AND 8),
+        status smallint NOT NULL CHECK (status BETWEEN 0 AND 8),
         create_time timestamptz NOT NULL,
+        -- When it was accepted, or the time before which it is not to be sent. Its outcomes stand
+        -- under this day.
+        start_time timestamptz NOT NULL,
+        expire_time timestamptz,
         end_time timestamptz,
         -- While it is paused.
         pause_time timestamptz,
@@ -37,13 +41,15 @@ STATEMENTS = (
     CREATE INDEX messages_newest ON messages (app_id, number DESC)
     WHERE status <> 8 AND NOT is_internal
     """,
-    "CREATE INDEX messages_by_age ON messages (create_time)",
+    "CREATE INDEX messages_by_age ON messages (start_time)",
     # What is under way: few rows, asked for by the planner whenever a parcel ends.
     "CREATE INDEX messages_dispatching ON messages (app_id, message_id) WHERE status = 3",
     """
     CREATE TABLE plans (
         app_id uuid NOT NULL,
         message_id text COLLATE "C" NOT NULL,
+        -- It needs no cutting, only its time: many are begun at once.
+        is_small boolean NOT NULL DEFAULT false,
         resume_token text NOT NULL DEFAULT '',
         failures integer NOT NULL DEFAULT 0,
         due_time timestamptz NOT NULL DEFAULT now(),
@@ -51,8 +57,10 @@ STATEMENTS = (
         PRIMARY KEY (app_id, message_id)
     ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)
     """,
-    # due_time is when a plan may be taken: a lease moves it ahead, a failure too.
-    "CREATE INDEX plans_due ON plans (due_time)",
+    # due_time is when a plan may be taken: a lease moves it ahead, a failure too. What is scheduled
+    # stands behind all that is due, and is never looked at before.
+    "CREATE INDEX plans_due ON plans (due_time) WHERE NOT is_small",
+    "CREATE INDEX plans_small ON plans (due_time) WHERE is_small",
     """
     CREATE TABLE parcels (
         parcel_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
