@@ -4,11 +4,11 @@
 writes what it cost as JSON to its standard output.
 """
 
-import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -20,14 +20,15 @@ from services.dispatch.domain.credentials import ApnsCredential, FcmCredential, 
 from services.dispatch.domain.messages import Message, Platform, Submission, Target, TargetKind
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.apns import Apns
-from services.dispatch.gateways.asking import ask
+from services.dispatch.gateways.asking import read
 from services.dispatch.gateways.encryption import Keys, encrypt, read_key
 from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
-from services.dispatch.gateways.verdicts import Accepted
+from services.dispatch.gateways.verdicts import Accepted, Verdict
 from services.dispatch.gateways.webpush import WebPush
-from services.dispatch.wire import Wire
+from services.dispatch.window import Window
+from services.dispatch.wire import Answer, Request, Wire, WireError
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 
@@ -129,19 +130,30 @@ async def measure(kind: str, task: Task) -> Cost:
 async def _send(
     wire: Wire, gateway: Gateway, task: Task, recipients: Sequence[Recipient], count: int
 ) -> None:
-    message = task.write_message()
-    rendered = gateway.render(message, recipients[0].platform)
+    """As a delivery does it, but for gate and ledger: as many are under way as there are places."""
+    message, platform = task.write_message(), recipients[0].platform
+    rendered = gateway.render(message, platform)
     assert isinstance(rendered, Rendered)  # noqa: S101  a message that is refused measures nothing
+    await gateway.prepare()
+    window, refused = Window(task.concurrency), list[Verdict]()
 
-    async def work(numbers: Iterator[int]) -> None:
-        for number in numbers:
-            recipient = recipients[number % len(recipients)]
-            verdict = await ask(wire, gateway, message, rendered, recipient, now)
-            if not isinstance(verdict, Accepted):
-                raise TypeError(f"not accepted: {verdict}")
+    def end(asked: datetime, _: Request, outcome: Answer | WireError) -> None:
+        verdict = read(gateway, outcome, asked)
+        if not isinstance(verdict, Accepted):
+            refused.append(verdict)
+        window.give_back(1)
 
-    numbers = iter(range(count))
-    await asyncio.gather(*(work(numbers) for _ in range(task.concurrency)))
+    begun = 0
+    while begun < count:
+        places = await window.take(count - begun, urgent=False)
+        write, ended = gateway.writer(message, rendered, platform), partial(end, now())
+        for number in range(begun, begun + places):
+            wire.start(write(recipients[number % len(recipients)]), ended)
+        begun += places
+    for _ in range(task.concurrency):
+        await window.take(1, urgent=False)
+    if refused:
+        raise TypeError(f"not accepted: {refused[0]}")
 
 
 def measure_encryption(task: Task) -> Cost:

@@ -2,32 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-
-from opentelemetry import trace
-from sqlalchemy.ext.asyncio import AsyncEngine
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from services.dispatch.domain.circuits import Key
-from services.dispatch.domain.messages import Message, Platform, Status
-from services.dispatch.domain.outcomes import Finding, Outcome
+from services.dispatch.domain.messages import Platform, Status
+from services.dispatch.domain.outcomes import Outcome
 from services.dispatch.domain.parcels import Lane, Parcel, Recipient, Slice
-from services.dispatch.domain.rooms import Audience, Chunk
-from services.dispatch.gateways.asking import Asked, ask_home
-from services.dispatch.gateways.pool import Gateway, GatewayPool
-from services.dispatch.gateways.rendering import Rendered
-from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Suspect, Verdict
+from services.dispatch.domain.rooms import Chunk
+from services.dispatch.gateways.verdicts import Refused
 from services.dispatch.pacing.breaker import blame
-from services.dispatch.pacing.pace import Pace
-from services.dispatch.recorder import Recorder
+from services.dispatch.sending import Desk, Prepared, Route, Sending
 from services.dispatch.settling import Rules, Settling
 from services.dispatch.store import ledger
-from services.dispatch.switchboard import Switchboard
 from services.dispatch.twins import find_duplicates
-from services.dispatch.wire import Wire
-
-tracer = trace.get_tracer("carillon.dispatch")
 
 NOT_CONFIGURED = "GatewayNotConfigured"
 
@@ -47,32 +36,6 @@ class Lease:
     is_probe: bool = False
 
 
-@dataclass(slots=True)
-class Prepared:
-    """A message and how it looks on each platform, rendered once for all its parcels."""
-
-    message: Message
-    rendered: dict[tuple[str, Platform], Rendered | Refused] = field(default_factory=dict)
-    # Where the gateway has taken it from us as it looks.
-    taken: set[tuple[str, Platform]] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What every delivery of a sender works with."""
-
-    db: AsyncEngine
-    audience: Audience
-    gateways: GatewayPool
-    wire: Wire
-    recorder: Recorder
-    switchboard: Switchboard
-    clock: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    # How long after its acceptance a notification is still tried.
-    patience: timedelta
-
-
 class Delivery:
     """Delivers one leased parcel. `run` returns True when it has come to its end."""
 
@@ -85,7 +48,7 @@ class Delivery:
         self._settling = Settling(
             Rules(desk.patience, desk.clock), desk.recorder, lease.parcel, prepared.message
         )
-        self._spans: dict[Platform, trace.Span] = {}
+        self._sending = Sending(desk, prepared, self._settling)
 
     async def run(self) -> bool:
         """Send to whom the parcel means now; False if it must be given back unfinished.
@@ -107,8 +70,8 @@ class Delivery:
         finally:
             if self._lease.is_probe:
                 self._desk.switchboard.probe_again(self._own_key)
-            self._settling.count(self._spans)
-            for span in self._spans.values():
+            self._settling.count(self._sending.spans)
+            for span in self._sending.spans.values():
                 span.end()
         if complete:
             await self._desk.recorder.finish(self._parcel, self._settling.later_parcels())
@@ -135,23 +98,17 @@ class Delivery:
         if self._prepared.message.status is Status.CANCELLED:
             self._close(self._parcel.uids or (), done, Outcome.CANCELLED)
             return True
-        sends: set[asyncio.Task[Verdict]] = set()
         try:
-            met = await self._start_sends(sends, done)
+            met = await self._start_all(done)
         finally:
             # Whatever ends the delivery, what was asked gets its answer written down.
-            answers = await asyncio.gather(*sends, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
+            await self._sending.finish()
         if met is None:
             return False
         self._close(self._parcel.uids or (), done | met, Outcome.WITHDRAWN)
         return True
 
-    async def _start_sends(
-        self, sends: set[asyncio.Task[Verdict]], done: set[int]
-    ) -> set[int] | None:
+    async def _start_all(self, done: set[int]) -> set[int] | None:
         """Begin a request for each recipient not done with; the uids met, None if interrupted."""
         met: set[int] = set()
         target = self._prepared.message.target
@@ -159,13 +116,9 @@ class Delivery:
             duplicates = await find_duplicates(
                 self._desk.audience, self._parcel.app_id, target, chunk.recipients
             )
-            for recipient in self._order(chunk.recipients):
-                met.add(recipient.uid)
-                if recipient.uid in done:
-                    continue
-                if recipient.uid in duplicates:
-                    self._settling.note(recipient.uid, recipient.platform, Outcome.DUPLICATE, "")
-                elif not await self._start(sends, recipient):
+            met.update([recipient.uid for recipient in chunk.recipients])
+            for recipients in self._arrange(chunk.recipients, done, duplicates):
+                if not await self._start(recipients):
                     return None
             if chunk.continue_after is not None:
                 part = self._parcel.slice
@@ -173,11 +126,25 @@ class Delivery:
                 self._settling.leave_rest(rest)
         return met
 
-    def _order(self, recipients: Sequence[Recipient]) -> Sequence[Recipient]:
-        """A probe asks for anybody: the first may be where nobody ever answers, for ever."""
+    def _arrange(
+        self, recipients: Sequence[Recipient], done: set[int], duplicates: set[int]
+    ) -> Iterable[Sequence[Recipient]]:
+        """Those still to be sent to, together with whom one gateway serves as well."""
         if self._lease.is_probe:
-            return random.sample(recipients, len(recipients))
-        return recipients
+            # A probe asks for anybody: the first may be where nobody ever answers, for ever.
+            recipients = random.sample(recipients, len(recipients))
+        if done or duplicates:
+            recipients = [each for each in recipients if each.uid not in done]
+            for each in recipients:
+                if each.uid in duplicates:
+                    self._settling.note((each.platform, Outcome.DUPLICATE, ""), [each.uid])
+            recipients = [each for each in recipients if each.uid not in duplicates]
+        together: dict[tuple[Platform, bool], list[Recipient]] = {}
+        for each in recipients:
+            # Safari's addresses are of two kinds.
+            kind = each.platform is Platform.WEB_SAFARI and each.address.startswith("{")
+            together.setdefault((each.platform, kind), []).append(each)
+        return together.values()
 
     def _may_send(self) -> bool:
         """Whether the parcel is still ours and we are not to stop."""
@@ -199,40 +166,51 @@ class Delivery:
 
     def _close(self, uids: tuple[int, ...], done: set[int], outcome: Outcome) -> None:
         """Note those who were put off before and whose turn will not come."""
-        for uid in uids:
-            if uid not in done:
-                self._settling.note(uid, self._parcel.slice.platform, outcome, "")
+        platform = self._parcel.slice.platform
+        self._settling.note((platform, outcome, ""), [uid for uid in uids if uid not in done])
 
-    async def _start(self, sends: set[asyncio.Task[Verdict]], recipient: Recipient) -> bool:
-        """Begin a recipient's request, or settle it without one; False if we are to stop."""
-        uid, platform = recipient.uid, recipient.platform
-        gateway = await self._desk.gateways.get(self._parcel.app_id, platform, recipient.address)
+    async def _start(self, recipients: Sequence[Recipient]) -> bool:
+        """Begin their requests, or settle them without one; False if we are to stop."""
+        platform, app_id = recipients[0].platform, self._parcel.app_id
+        gateway = await self._desk.gateways.get(app_id, platform, recipients[0].address)
         if gateway is None:
-            self._settling.note(uid, platform, Outcome.FAILED, NOT_CONFIGURED)
+            self._settling.note((platform, Outcome.FAILED, NOT_CONFIGURED), _uids(recipients))
             return True
-        rendered = self._render(gateway, platform)
+        rendered = self._prepared.render(gateway, platform)
         if isinstance(rendered, Refused):
-            self._settling.note(uid, platform, Outcome.FAILED, rendered.reason)
+            self._settling.note((platform, Outcome.FAILED, rendered.reason), _uids(recipients))
             return True
-        if self._settling.is_too_late(platform):
-            self._settling.note(uid, platform, Outcome.EXPIRED, "")
-            return True
-        if not self._may_send():
-            return False
-        key = Key(self._parcel.app_id, platform, gateway.gate(recipient))
-        pace = self._desk.switchboard.pace(key, gateway.quota)
-        if self._lease.is_probe and self._may_probe(key):
-            await self._probe(gateway, rendered, recipient, key, pace)
-            return True
-        wait = await pace.enter(urgent=self._parcel.lane is Lane.EXPRESS)
-        if wait:
-            self._settling.hold(recipient, key.gate, wait)
-            return True
-        if not self._may_send():
-            pace.abandon()
-            return False
-        await self._reserve(pace)
-        sends.add(asyncio.create_task(self._send(gateway, rendered, recipient, key, pace)))
+        by_gate: dict[str, list[Recipient]] = {}
+        for recipient in recipients:
+            by_gate.setdefault(gateway.gate(recipient), []).append(recipient)
+        for gate, together in by_gate.items():
+            key = Key(app_id, platform, gate)
+            pace = self._desk.switchboard.pace(key, gateway.quota)
+            if not await self._start_by(Route(key, gateway, rendered, pace), together):
+                return False
+        return True
+
+    async def _start_by(self, route: Route, recipients: Sequence[Recipient]) -> bool:
+        """Likewise, of those who take one route."""
+        rest = recipients
+        while rest:
+            if self._settling.is_too_late(route.platform):
+                self._settling.note((route.platform, Outcome.EXPIRED, ""), _uids(rest))
+                return True
+            if not self._may_send():
+                return False
+            if self._lease.is_probe and self._may_probe(route.key):
+                await self._probe(route, rest[0])
+                rest = rest[1:]
+                continue
+            places, wait = await self._take_places(route, len(rest))
+            if not places:
+                for recipient in rest:
+                    self._settling.hold(recipient, route.key.gate, wait)
+                return True
+            rest = rest[self._sending.start(route, rest[:places], self._may_send) :]
+            # Answers are read in between, and other parcels have their turn.
+            await asyncio.sleep(0)
         return True
 
     def _may_probe(self, key: Key) -> bool:
@@ -247,83 +225,37 @@ class Delivery:
         self._desk.switchboard.close(self._own_key)
         return False
 
-    async def _probe(
-        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, key: Key, pace: Pace
-    ) -> None:
+    async def _take_places(self, route: Route, wanted: int) -> tuple[int, float]:
+        """Wait for places in gate and window; how many, or for how long there will be none."""
+        urgent = self._parcel.lane is Lane.EXPRESS
+        recorder, pace = self._desk.recorder, route.pace
+        entered, wait = await pace.enter(min(wanted, max(recorder.room, 1)), urgent=urgent)
+        if not entered:
+            return 0, wait
+        try:
+            places = await recorder.reserve(entered, urgent=urgent)
+        except BaseException:
+            pace.abandon(entered)
+            raise
+        if places < entered:
+            pace.abandon(entered - places)
+        return places, 0.0
+
+    async def _probe(self, route: Route, recipient: Recipient) -> None:
         """One request that finds out for all others whether the gateway is back."""
         self._lease.is_probe = False
-        pace.enter_as_probe()
-        await self._reserve(pace)
-        opening = blame(await self._send(gateway, rendered, recipient, key, pace))
+        route.pace.enter_as_probe()
+        try:
+            await self._desk.recorder.reserve(1, urgent=True)
+        except BaseException:
+            route.pace.abandon()
+            raise
+        opening = blame(await self._sending.ask(route, recipient))
         if opening is None:
-            self._desk.switchboard.close(key)
+            self._desk.switchboard.close(route.key)
         else:
-            self._desk.switchboard.open(key, opening)
+            self._desk.switchboard.open(route.key, opening)
 
-    async def _reserve(self, pace: Pace) -> None:
-        try:
-            await self._desk.recorder.reserve()
-        except BaseException:
-            pace.abandon()
-            raise
 
-    def _open_span(self, gateway: Gateway, platform: Platform) -> None:
-        """One span for all requests of the parcel to one gateway, never one per notification."""
-        self._spans[platform] = tracer.start_span(
-            f"gateway {gateway.name}",
-            kind=trace.SpanKind.CLIENT,
-            attributes={"carillon.gateway": gateway.name, "carillon.platform": platform.name},
-        )
-
-    async def _send(
-        self, gateway: Gateway, rendered: Rendered, recipient: Recipient, key: Key, pace: Pace
-    ) -> Verdict:
-        platform = recipient.platform
-        if platform not in self._spans:
-            self._open_span(gateway, platform)
-        start = self._desk.monotonic()
-        try:
-            asked = await ask_home(
-                self._desk.wire,
-                gateway,
-                self._prepared.message,
-                rendered,
-                recipient,
-                self._desk.clock,
-                pace.may_flip,
-            )
-        except BaseException:
-            pace.abandon()
-            self._desk.recorder.give_back()
-            raise
-        asked = self._weigh((gateway.name, platform), asked)
-        self._learn(key, pace, asked.verdict, start)
-        self._settling.settle(recipient, asked, key.gate, is_shut=pace.is_shut)
-        return asked.verdict
-
-    def _weigh(self, way: tuple[str, Platform], asked: Asked) -> Asked:
-        """Who blames the address is believed once the same payload has passed at another one."""
-        match asked.verdict:
-            case Accepted():
-                self._prepared.taken.add(way)
-            case Refused(reason=reason, blames_address=True) if way in self._prepared.taken:
-                return replace(asked, verdict=Dead(reason, asked.start_time), finding=Finding.DEAD)
-        return asked
-
-    def _learn(self, key: Key, pace: Pace, verdict: Verdict, start: float) -> None:
-        """What the answer says to everybody who passes the gate."""
-        opening = pace.leave(verdict, start)
-        if opening is not None:
-            self._desk.switchboard.open(key, opening)
-        if isinstance(verdict, Accepted | Dead | Suspect):
-            is_bad = not isinstance(verdict, Accepted)
-            if pace.fuse.note(is_bad=is_bad):
-                self._desk.switchboard.blow(key, pace.fuse.share)
-
-    def _render(self, gateway: Gateway, platform: Platform) -> Rendered | Refused:
-        way = (gateway.name, platform)
-        rendered = self._prepared.rendered.get(way)
-        if rendered is None:
-            rendered = gateway.render(self._prepared.message, platform)
-            self._prepared.rendered[way] = rendered
-        return rendered
+def _uids(recipients: Sequence[Recipient]) -> list[int]:
+    return [recipient.uid for recipient in recipients]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, RoomUnavailable
-from services.dispatch.domain.outcomes import Outcome, Receipt, Report, Result
+from services.dispatch.domain.outcomes import Manner, Outcome, Receipt, Report, Result, by_manner
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.store import news, receipts
 from services.dispatch.store.receipts import Noted
@@ -105,11 +105,13 @@ def _answer(
 
 def _list_new(
     reported: Mapping[receipts.Key, Receipt], noted: Mapping[receipts.Key, Noted]
-) -> list[tuple[UUID, str, list[Result]]]:
+) -> list[tuple[UUID, str, dict[Manner, list[int]]]]:
     """What was not known before, message by message: a repeated report is no news."""
     new: dict[tuple[UUID, str], list[Result]] = {}
     for key, receipt in reported.items():
         if key in noted and noted[key].is_new:
             result = Result(receipt.uid, receipt.platform, receipt.outcome)
             new.setdefault((receipt.app_id, receipt.message_id), []).append(result)
-    return [(app_id, message_id, results) for (app_id, message_id), results in new.items()]
+    return [
+        (app_id, message_id, by_manner(results)) for (app_id, message_id), results in new.items()
+    ]

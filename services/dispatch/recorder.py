@@ -13,10 +13,11 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.circuits import Key
-from services.dispatch.domain.outcomes import AddressReport, Result
+from services.dispatch.domain.outcomes import AddressReport, Manner
 from services.dispatch.domain.parcels import LaterParcel, Parcel
 from services.dispatch.domain.segments import pack
 from services.dispatch.store import circuits, halts, ledger, news, outbox, parcels
+from services.dispatch.window import Window
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ class _Page:
     """What is to be written about one parcel with the next checkpoint."""
 
     parcel: Parcel
-    results: list[Result] = field(default_factory=list)
+    ended: dict[Manner, list[int]] = field(default_factory=dict)
     reports: list[AddressReport] = field(default_factory=list)
     later: Sequence[LaterParcel] = ()
     ends: bool = False
@@ -68,7 +69,7 @@ class Recorder:
     ) -> None:
         self._db = db
         self._report_delay = report_delay
-        self._window = asyncio.Semaphore(window)
+        self._window = Window(window)
         self._checkpoint_size = max(window // 2, 1)
         self._ring_endings = ring_endings
         self._ring_outbox = ring_outbox
@@ -78,28 +79,43 @@ class Recorder:
         self._waiting = asyncio.Event()
         self._urgent = asyncio.Event()
 
-    async def reserve(self) -> None:
-        """Wait for a place in the window: before each send."""
-        await self._window.acquire()
+    @property
+    def room(self) -> int:
+        return self._window.room
 
-    def give_back(self) -> None:
-        """Free a place whose send has no outcome to record, because it is put off."""
-        self._window.release()
+    async def reserve(self, count: int, *, urgent: bool) -> int:
+        """Wait for places in the window, up to `count`: before each send."""
+        return await self._window.take(count, urgent=urgent)
 
-    def borrow(self) -> None:
-        """Count an outcome that needed no send: its writing frees a place that nobody took."""
-        self._borrowed += 1
+    def give_back(self, count: int = 1) -> None:
+        """Free places whose sends have no outcome to record, because they are put off."""
+        self._window.give_back(count)
 
-    def add(
-        self, parcel: Parcel, result: Result | None, report: AddressReport | None = None
-    ) -> None:
-        """Note an outcome, if it is to be on record; its place is freed when it is written."""
-        page = self._page(parcel)
-        if result is not None:
-            page.results.append(result)
-        if report is not None:
-            page.reports.append(report)
-        self._count += 1
+    def borrow(self, count: int = 1) -> None:
+        """Count outcomes that needed no send: their writing frees places that nobody took."""
+        self._borrowed += count
+
+    def add(self, parcel: Parcel, manner: Manner, uids: Sequence[int]) -> None:
+        """Note outcomes; their places are freed when they are written."""
+        ended = self._page(parcel).ended
+        known = ended.get(manner)
+        if known is None:
+            ended[manner] = list(uids)
+        else:
+            known += uids
+        self._note(len(uids))
+
+    def pass_over(self, parcel: Parcel, count: int) -> None:
+        """Likewise, for outcomes that are not to be on record."""
+        self._page(parcel)
+        self._note(count)
+
+    def report(self, parcel: Parcel, report: AddressReport) -> None:
+        """Write it together with the outcome that is noted next."""
+        self._page(parcel).reports.append(report)
+
+    def _note(self, count: int) -> None:
+        self._count += count
         self._waiting.set()
         if self._count >= self._checkpoint_size:
             self._urgent.set()
@@ -155,8 +171,7 @@ class Recorder:
         self._urgent.clear()
         while not await self._try_write(pages):  # noqa: ASYNC110  nobody rings when it is back
             await asyncio.sleep(OUTAGE_SECONDS)
-        for _ in range(places):
-            self._window.release()
+        self._window.give_back(places)
         for page in pages:
             page.written.set()
         if any(page.ends for page in pages):
@@ -187,11 +202,11 @@ async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: time
     if len(ours) < len(pages):
         # Another sender has taken them and answers for them now.
         log.warning("lease.lost", parcels=len(pages) - len(ours))
-    segments = [(page.parcel, part) for page in ours for part in pack(page.results)]
+    segments = [(page.parcel, part) for page in ours for part in pack(page.ended)]
     if segments:
         await ledger.append(tx, segments)
     told = await news.note(
-        tx, [(p.parcel.app_id, p.parcel.message_id, p.results) for p in ours if p.results]
+        tx, [(p.parcel.app_id, p.parcel.message_id, p.ended) for p in ours if p.ended]
     )
     reports = [report for page in ours for report in page.reports]
     if reports:

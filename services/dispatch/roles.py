@@ -25,7 +25,6 @@ from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.api.webhook_service import WebhookServicer
 from services.dispatch.caller import Caller, Limits
-from services.dispatch.delivery import Desk
 from services.dispatch.dismisser import Dismisser
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import EventFeed
@@ -41,6 +40,7 @@ from services.dispatch.receiving import Receiving
 from services.dispatch.recorder import Recorder
 from services.dispatch.reporter import Reporter
 from services.dispatch.sender import Sender
+from services.dispatch.sending import Desk
 from services.dispatch.settings import Settings
 from services.dispatch.switchboard import Switchboard
 from services.dispatch.wire import Wire

@@ -11,9 +11,10 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from services.dispatch.bell import Bell, work
-from services.dispatch.delivery import Delivery, Desk, Lease, Prepared
+from services.dispatch.delivery import Delivery, Lease
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.parcels import Lane, Parcel
+from services.dispatch.sending import Desk, Prepared
 from services.dispatch.store import halts, messages, parcels
 from services.dispatch.tracing import context_of
 from services.kit.database import is_outage

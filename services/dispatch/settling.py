@@ -3,14 +3,14 @@
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from opentelemetry import metrics, trace
 
 from services.dispatch.domain.messages import Message, Platform
-from services.dispatch.domain.outcomes import AddressReport, Finding, Outcome, Result
+from services.dispatch.domain.outcomes import AddressReport, Finding, Manner, Outcome
 from services.dispatch.domain.parcels import LaterParcel, Parcel, Recipient, Slice
 from services.dispatch.gateways.asking import Asked
 from services.dispatch.gateways.verdicts import (
@@ -65,7 +65,7 @@ class Settling:
         self._held: dict[Way, list[tuple[int, float]]] = {}
         self._parked: dict[Way, list[int]] = {}
         self._rest: Slice | None = None
-        self._counts: dict[tuple[Platform, Outcome, str], int] = {}
+        self._counts: dict[Manner, int] = {}
         self._deferrals: dict[tuple[Platform, str], int] = {}
 
     def seconds_left(self, platform: Platform) -> float:
@@ -111,16 +111,26 @@ class Settling:
         """Nobody was asked: the gate is shut for so long, for ever if infinite."""
         way = recipient.platform, gate
         if self.seconds_left(recipient.platform) <= 0:
-            self.note(recipient.uid, recipient.platform, Outcome.EXPIRED, "")
+            self.note((recipient.platform, Outcome.EXPIRED, ""), [recipient.uid])
         elif math.isinf(seconds):
             self._parked.setdefault(way, []).append(recipient.uid)
         else:
             self._held.setdefault(way, []).append((recipient.uid, seconds))
 
-    def note(self, uid: int, platform: Platform, outcome: Outcome, reason: str) -> None:
-        """Record an outcome that took no place in the window."""
-        self._recorder.borrow()
-        self._record(uid, platform, outcome, reason)
+    def note(self, manner: Manner, uids: Sequence[int]) -> None:
+        """Record outcomes that took no place in the window."""
+        if uids:
+            self._recorder.borrow(len(uids))
+            self.record(manner, uids)
+
+    def record(self, manner: Manner, uids: Sequence[int]) -> None:
+        """Record outcomes of sends that took their places in the window."""
+        # What came of our own messages is no caller's business, and in no count of theirs.
+        if self._message.content.is_internal:
+            self._recorder.pass_over(self._parcel, len(uids))
+        else:
+            self._recorder.add(self._parcel, manner, uids)
+        self._counts[manner] = self._counts.get(manner, 0) + len(uids)
 
     def leave_rest(self, rest: Slice) -> None:
         """What the slice has outgrown becomes a parcel of its own."""
@@ -209,12 +219,9 @@ class Settling:
         reason: str,
         report: AddressReport | None = None,
     ) -> None:
-        # What came of our own messages is no caller's business, and in no count of theirs.
-        is_ours = self._message.content.is_internal
-        result = None if is_ours else Result(uid, platform, outcome, reason)
-        self._recorder.add(self._parcel, result, report)
-        way = (platform, outcome, reason)
-        self._counts[way] = self._counts.get(way, 0) + 1
+        if report is not None:
+            self._recorder.report(self._parcel, report)
+        self.record((platform, outcome, reason), [uid])
 
 
 def _group(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,8 +19,11 @@ from services.dispatch.domain.messages import (
 )
 from services.dispatch.domain.outcomes import Outcome, Result
 from services.dispatch.domain.parcels import Recipient
+from services.dispatch.gateways.asking import Questioner
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
+from services.dispatch.gateways.verdicts import Verdict
+from services.dispatch.wire import Request, Wire
 from tests.conftest import NOON
 
 APP = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -72,6 +76,26 @@ def rendered(gateway: Gateway, message: Message, platform: Platform = Platform.I
     looks = gateway.render(message, platform)
     assert isinstance(looks, Rendered)
     return looks
+
+
+async def request_for(
+    gateway: Gateway, message: Message, looks: Rendered, recipient: Recipient
+) -> Request:
+    await gateway.prepare()
+    return gateway.writer(message, looks, recipient.platform)(recipient)
+
+
+async def ask(
+    wire: Wire,
+    gateway: Gateway,
+    message: Message,
+    looks: Rendered,
+    recipient: Recipient,
+    clock: Callable[[], datetime],
+) -> Verdict:
+    """What the gateway makes of a notification, in the end; its other environment is not asked."""
+    questioner = Questioner(wire, gateway, message, looks, clock, may_flip=lambda: False)
+    return (await questioner.ask(recipient)).verdict
 
 
 def claims(token: str) -> dict[str, Any]:

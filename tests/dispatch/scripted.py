@@ -1,13 +1,42 @@
 """A wire whose other side answers by a script, for what the sandbox cannot be made to say."""
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
-from services.dispatch.wire import Answer, Request, WireError
+from services.dispatch.wire import Answer, Ended, Pending, Request, WireError
 
 Reply = Answer | WireError
 
 
-class ScriptedWire:
+class PostingWire(ABC):
+    """A wire whose every request is a post."""
+
+    @abstractmethod
+    async def post(self, request: Request) -> Answer: ...
+
+    def start(self, request: Request, ended: Ended) -> Pending:
+        """Call back with what the post gives; an error of the test ends the test."""
+
+        async def ask() -> None:
+            try:
+                outcome: Reply = await self.post(request)
+            except WireError as error:
+                outcome = error
+            ended(request, outcome)
+
+        return _Task(asyncio.create_task(ask()))
+
+
+class _Task:
+    def __init__(self, task: "asyncio.Task[None]") -> None:
+        self._task = task
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+
+class ScriptedWire(PostingWire):
     """Gives the replies in order, the last one for ever; keeps what was asked."""
 
     def __init__(self, *replies: Reply) -> None:
@@ -25,10 +54,10 @@ class ScriptedWire:
         """There is nothing to close."""
 
     def headers(self, name: str) -> list[str]:
-        return [dict(request.headers)[name] for request in self.asked]
+        return [dict(request.all_headers)[name] for request in self.asked]
 
 
-class RoutingWire:
+class RoutingWire(PostingWire):
     """Answers by URL; what no route is for is an error of the test."""
 
     def __init__(self, routes: Iterable[tuple[str, Callable[[Request], Answer]]]) -> None:

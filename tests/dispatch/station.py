@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.delivery import Desk
 from services.dispatch.domain.circuits import Circuit
 from services.dispatch.domain.credentials import ApnsCredential, Credential, GatewayKind
 from services.dispatch.domain.messages import Message, Platform, Target
@@ -25,6 +24,7 @@ from services.dispatch.domain.segments import unpack
 from services.dispatch.gateways.pool import GatewayPool, GatewayUrls
 from services.dispatch.recorder import Recorder
 from services.dispatch.sender import Sender
+from services.dispatch.sending import Desk
 from services.dispatch.store import circuits, days, ledger, messages
 from services.dispatch.store import parcels as parcel_store
 from services.dispatch.store.tables import address_reports, parcels
@@ -32,6 +32,7 @@ from services.dispatch.switchboard import Limits, Switchboard
 from services.dispatch.wire import Answer, Request, WireError
 from tests.dispatch.answers import answer
 from tests.dispatch.makers import a_message
+from tests.dispatch.scripted import PostingWire
 from tests.house.waiting import until
 
 LIMITS = Limits(250, 600_000, timedelta(hours=24), timedelta(seconds=30))
@@ -82,7 +83,7 @@ class Credentials:
 
 
 @dataclass
-class Script:
+class Script(PostingWire):
     """A wire on whose other side `reply` says what is answered."""
 
     reply: Callable[[Request], Answer | WireError]

@@ -20,7 +20,6 @@ from services.dispatch.domain.credentials import (
 )
 from services.dispatch.domain.messages import Platform
 from services.dispatch.gateways.apns import Apns
-from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.verdicts import (
@@ -35,7 +34,7 @@ from services.dispatch.gateways.verdicts import (
 from services.dispatch.wire import Answer, Forbidden, Unanswered, Unsent, Wire
 from tests.dispatch.answers import answer, google_error
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import a_message, a_recipient, claims, rendered
+from tests.dispatch.makers import a_message, a_recipient, ask, claims, rendered
 from tests.dispatch.scripted import RoutingWire, ScriptedWire
 
 EXPIRED = answer(403, {"reason": "ExpiredProviderToken"})
@@ -77,7 +76,7 @@ async def test_apple_is_asked_as_it_wants_to_be() -> None:
     clock, wire = Clock(), ScriptedWire(answer(200))
     verdict = await put(wire, open_apns(clock), "ab" * 32, clock)
     (request,) = wire.asked
-    headers = dict(request.headers)
+    headers = dict(request.all_headers)
 
     assert verdict == Accepted()
     assert request.url == f"https://apns.example/3/device/{'ab' * 32}"
@@ -138,7 +137,7 @@ async def test_a_young_token_is_tried_once_more_on_a_connection_of_its_own() -> 
     refused, taken = wire.asked
 
     assert verdict == Accepted()
-    assert refused.headers == taken.headers
+    assert refused.all_headers == taken.all_headers
     assert refused.pool != taken.pool
 
 
@@ -205,7 +204,7 @@ async def test_google_is_asked_with_an_access_token(account: str) -> None:
     assert verdict == Accepted()
     assert grant.url == "https://oauth.example/token"
     assert send.url == "https://fcm.example/v1/projects/acme-bank/messages:send"
-    assert dict(send.headers)["authorization"] == "Bearer ya29.x"
+    assert dict(send.all_headers)["authorization"] == "Bearer ya29.x"
     message = json.loads(send.body)["message"]
     assert message["token"] == 'quote"d'
     assert message["android"] == {"priority": "HIGH", "ttl": "2419200s"}
@@ -231,6 +230,35 @@ async def test_an_access_token_is_renewed_ahead_of_its_end(account: str) -> None
         await put(wire, fcm, "a", clock, Platform.ANDROID)
 
     assert wire.asked.count("https://oauth.example/token") == 2
+
+
+async def test_a_token_near_its_end_serves_while_it_is_renewed(account: str) -> None:
+    clock, wire = Clock(), fcm_side(account)
+    fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
+    before = fcm.is_prepared
+    await fcm.prepare()
+    clock.pass_by(timedelta(minutes=56))
+    during = fcm.is_prepared
+    await asyncio.sleep(0)
+    clock.pass_by(timedelta(minutes=30))
+
+    assert (before, during, fcm.is_prepared) == (False, True, True)
+    assert wire.asked == ["https://oauth.example/token"] * 2
+
+
+async def test_a_token_that_has_run_out_does_not_serve(account: str) -> None:
+    grant = answer(200, {"access_token": "a", "expires_in": 3599})
+    clock, wire = Clock(), ScriptedWire(grant, answer(503))
+    fcm = Fcm(FcmCredential(1, account), "https://fcm.example", wire, clock)
+    await fcm.prepare()
+    serves = []
+    for minutes in (56, 3):
+        clock.pass_by(timedelta(minutes=minutes))
+        serves.append(fcm.is_prepared)
+        await asyncio.sleep(0)
+
+    assert serves == [True, False]
+    assert len(wire.asked) == 2
 
 
 async def test_an_access_token_that_was_revoked_is_renewed_once(account: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.messages import Message, Platform, Status
-from services.dispatch.domain.outcomes import Outcome, Receipt
+from services.dispatch.domain.outcomes import Outcome, Receipt, by_manner
 from services.dispatch.domain.parcels import Lane, Parcel, Slice
 from services.dispatch.domain.segments import pack
 from services.dispatch.planner import Planner
@@ -58,7 +58,9 @@ def a_parcel(message: Message) -> Parcel:
 
 
 async def append(tx: AsyncConnection, message: Message, *uids: int) -> None:
-    await ledger.append(tx, [(a_parcel(message), segment) for segment in pack(sent(*uids))])
+    await ledger.append(
+        tx, [(a_parcel(message), segment) for segment in pack(by_manner(sent(*uids)))]
+    )
 
 
 async def note(tx: AsyncConnection, message: Message, outcome: Outcome, *uids: int) -> None:

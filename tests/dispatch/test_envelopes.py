@@ -30,7 +30,7 @@ from services.sandbox.certificates import private_pem
 from tests.conftest import NOON
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import a_message, a_recipient, rendered
+from tests.dispatch.makers import a_message, a_recipient, rendered, request_for
 from tests.dispatch.scripted import ScriptedWire
 from tests.dispatch.test_subscriptions import GOOD, open_gateway
 from tests.registry import keys
@@ -68,7 +68,7 @@ def open_fcm(clock: Clock) -> Fcm:
 
 async def ask_for(gateway: Gateway, message: Message, platform: Platform, address: str) -> Request:
     looks = rendered(gateway, message, platform)
-    return await gateway.request(message, looks, a_recipient(address, platform))
+    return await request_for(gateway, message, looks, a_recipient(address, platform))
 
 
 async def by_apns(content: Content, waited: timedelta = timedelta()) -> dict[str, str]:
@@ -76,7 +76,7 @@ async def by_apns(content: Content, waited: timedelta = timedelta()) -> dict[str
     clock = Clock()
     message = a_message(content=content, now=clock() - waited)
     request = await ask_for(open_apns(clock), message, Platform.IOS, "ab" * 32)
-    return dict(request.headers)
+    return dict(request.all_headers)
 
 
 async def by_fcm(
@@ -99,7 +99,7 @@ async def by_web_push(
     clock = Clock()
     message = a_message(content=content, now=clock() - waited)
     address = json.dumps(GOOD | {"endpoint": endpoint})
-    return dict((await ask_for(open_gateway(clock), message, platform, address)).headers)
+    return dict((await ask_for(open_gateway(clock), message, platform, address)).all_headers)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_a_web_site_has_a_topic_of_its_own_and_a_name_for_a_title() -> Non
         Platform.WEB_SAFARI,
         "ab" * 32,
     )
-    headers = dict(request.headers)
+    headers = dict(request.all_headers)
 
     assert (headers["apns-topic"], headers["apns-push-type"]) == ("web.com.acme", "alert")
     assert json.loads(request.body)["aps"]["alert"]["title"] == "ACME"

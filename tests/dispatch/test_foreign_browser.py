@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
 from services.dispatch.domain.messages import Platform
-from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.jwt import encode_base64url
 from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
-from tests.dispatch.makers import a_message, a_recipient, rendered
+from tests.dispatch.makers import a_message, a_recipient, ask, rendered
 from tests.house.waiting import until
 from tests.peers import PEERS, needs_peers
 

@@ -22,7 +22,7 @@ from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.wire import Identity, Request
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import APP, OTHER_APP, a_message, a_recipient, rendered
+from tests.dispatch.makers import APP, OTHER_APP, a_message, a_recipient, rendered, request_for
 from tests.dispatch.scripted import ScriptedWire
 from tests.registry import keys
 
@@ -57,13 +57,13 @@ async def request_of(pool: GatewayPool, platform: Platform, app_id: UUID = APP) 
     gateway = await pool.get(app_id, platform)
     assert gateway is not None
     looks = rendered(gateway, MESSAGE, platform)
-    return await gateway.request(MESSAGE, looks, a_recipient("ab" * 32, platform))
+    return await request_for(gateway, MESSAGE, looks, a_recipient("ab" * 32, platform))
 
 
 async def test_a_certificate_is_shown_by_the_connection_and_not_by_a_header() -> None:
     request = await request_of(open_pool(Book(apns=CERTIFICATE)), Platform.IOS)
 
-    headers = dict(request.headers)
+    headers = dict(request.all_headers)
     assert request.identity == Identity("chain", "key")
     assert request.url.startswith("https://sandbox.example/3/device/")
     assert headers["apns-topic"] == "com.acme.bank"
@@ -74,14 +74,14 @@ async def test_a_certificate_without_a_topic_leaves_it_to_apple() -> None:
     nameless = replace(CERTIFICATE, topic="")
     request = await request_of(open_pool(Book(apns=nameless)), Platform.IOS)
 
-    assert "apns-topic" not in dict(request.headers)
+    assert "apns-topic" not in dict(request.all_headers)
 
 
 async def test_a_key_is_shown_by_a_header() -> None:
     request = await request_of(open_pool(Book(apns=KEY)), Platform.IOS)
 
     assert request.identity is None
-    assert dict(request.headers)["authorization"].startswith("bearer ")
+    assert dict(request.all_headers)["authorization"].startswith("bearer ")
     assert request.url.startswith("https://apple.example/")
 
 
@@ -91,7 +91,7 @@ async def test_safari_has_a_credential_of_its_own() -> None:
 
     request = await request_of(pool, Platform.WEB_SAFARI)
 
-    assert dict(request.headers)["apns-topic"] == "web.com.acme"
+    assert dict(request.all_headers)["apns-topic"] == "web.com.acme"
     assert request.url.startswith("https://apple.example/")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, Result
+from services.dispatch.domain.outcomes import Outcome, Result, by_manner
 from services.dispatch.domain.segments import (
     MAX_KINDS,
     MAX_REASONS,
@@ -49,14 +49,14 @@ def test_a_uid_takes_a_byte_for_each_seven_bits_of_its_distance(
 
 @given(results)
 def test_results_come_back_by_uid(given_results: list[Result]) -> None:
-    unpacked = [result for segment in pack(list(given_results)) for result in unpack(segment)]
+    unpacked = [result for segment in pack(by_manner(given_results)) for result in unpack(segment)]
 
     assert sorted(unpacked, key=lambda r: r.uid) == sorted(given_results, key=lambda r: r.uid)
 
 
 @given(results)
 def test_a_segment_tells_its_platform_bounds_and_counts(given_results: list[Result]) -> None:
-    segments = pack(list(given_results))
+    segments = pack(by_manner(given_results))
 
     assert [s.platform for s in segments] == sorted({r.platform for r in given_results})
     for segment in segments:
@@ -69,7 +69,7 @@ def test_a_segment_tells_its_platform_bounds_and_counts(given_results: list[Resu
 
 
 def test_one_kind_needs_no_codes() -> None:
-    (segment,) = pack(sent(*range(1000, 1250)))
+    (segment,) = pack(by_manner(sent(*range(1000, 1250))))
 
     assert segment.codes == b""
     assert segment.kinds == (Kind(Outcome.SENT, "", 250),)
@@ -79,7 +79,7 @@ def test_one_kind_needs_no_codes() -> None:
 @pytest.mark.parametrize("reasons", [255, 256, 257, 700])
 def test_more_reasons_than_a_byte_can_number_share_one(reasons: int) -> None:
     many = [Result(uid, Platform.IOS, Outcome.FAILED, f"E{uid}") for uid in range(1, reasons + 1)]
-    (segment,) = pack(many)
+    (segment,) = pack(by_manner(many))
     unpacked = list(unpack(segment))
     own, shared = unpacked[:MAX_REASONS], unpacked[MAX_REASONS:]
 
@@ -95,6 +95,6 @@ def test_an_outcome_survives_even_where_its_reason_does_not() -> None:
     many = [Result(uid, Platform.IOS, Outcome.FAILED, f"E{uid}") for uid in range(1, 400)]
     many += [Result(uid, Platform.IOS, Outcome.INVALID, f"D{uid}") for uid in range(400, 500)]
     many += [Result(500, Platform.IOS, Outcome.SENT)]
-    (segment,) = pack(many)
+    (segment,) = pack(by_manner(many))
 
     assert [r.outcome for r in unpack(segment)] == [r.outcome for r in many]

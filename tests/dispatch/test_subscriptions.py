@@ -14,12 +14,11 @@ from hypothesis import strategies as some
 from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
 from services.dispatch.domain.messages import Platform
-from services.dispatch.gateways.asking import ask
 from services.dispatch.gateways.verdicts import Accepted, Dead, Suspect, Verdict
 from services.dispatch.gateways.webpush import WebPush
 from tests.dispatch.answers import answer
 from tests.dispatch.clocks import Clock
-from tests.dispatch.makers import a_message, a_recipient, claims, rendered
+from tests.dispatch.makers import a_message, a_recipient, ask, claims, rendered
 from tests.dispatch.scripted import ScriptedWire
 
 BROWSER = ec.derive_private_key(7, ec.SECP256R1())
@@ -46,7 +45,7 @@ async def test_a_push_says_how_long_it_lasts_and_what_it_replaces() -> None:
     clock, wire = Clock(), ScriptedWire(answer(201))
     verdict = await put(wire, open_gateway(clock), json.dumps(GOOD), clock)
     (request,) = wire.asked
-    headers = dict(request.headers)
+    headers = dict(request.all_headers)
 
     assert verdict == Accepted()
     assert request.url == GOOD["endpoint"]

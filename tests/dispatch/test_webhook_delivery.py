@@ -20,7 +20,7 @@ from services.dispatch.api.webhook_service import WebhookServicer
 from services.dispatch.caller import Caller, Limits
 from services.dispatch.domain.faults import RoomUnavailable, WebhookNotFound
 from services.dispatch.domain.messages import Message, Platform
-from services.dispatch.domain.outcomes import Outcome, Report, Result
+from services.dispatch.domain.outcomes import Outcome, Report, Result, by_manner
 from services.dispatch.domain.rooms import Endings, Identity
 from services.dispatch.domain.vault import Vault
 from services.dispatch.fanout import FanOut
@@ -87,7 +87,7 @@ class Reporter:
         message = a_message(app_id=app_id, now=self.clock())
         async with self.db.begin() as tx:
             await messages.accept(tx, [message])
-            await news.note(tx, [(app_id, message.message_id, results)])
+            await news.note(tx, [(app_id, message.message_id, by_manner(results))])
         return message
 
     async def work(self) -> None:

@@ -1,5 +1,6 @@
 """What came of a message on one device."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum
@@ -24,6 +25,8 @@ class Outcome(IntEnum):
     DUPLICATE = 10
 
 
+# How recipients ended: on which platform, with which outcome, for which reason.
+Manner: TypeAlias = tuple[Platform, Outcome, str]
 # Where an outcome stands on record: its segment, and its place within that.
 Place: TypeAlias = tuple[int, int]
 
@@ -36,6 +39,14 @@ class Result:
     platform: Platform
     outcome: Outcome
     reason: str = ""
+
+
+def by_manner(results: Iterable[Result]) -> dict[Manner, list[int]]:
+    """The uids of those who ended alike."""
+    ended: dict[Manner, list[int]] = {}
+    for each in results:
+        ended.setdefault((each.platform, each.outcome, each.reason), []).append(each.uid)
+    return ended
 
 
 class Finding(IntEnum):

@@ -4,11 +4,12 @@ A segment of 250 uids that all ended alike takes about 260 bytes with close uids
 each.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import sub
 
 from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, Result
+from services.dispatch.domain.outcomes import Manner, Outcome, Result
 
 MAX_KINDS = 256
 # Beyond so many kinds, reasons are dropped; an outcome never is.
@@ -16,6 +17,7 @@ MAX_REASONS = MAX_KINDS - len(Outcome)
 SEVEN_BITS = 0x7F
 MORE = 0x80
 OVERFLOW_REASON = "Other"
+SINGLE = [bytes([number]) for number in range(SEVEN_BITS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +41,35 @@ class Segment:
     kinds: tuple[Kind, ...]
 
 
-def pack(results: Sequence[Result]) -> list[Segment]:
-    """The segments for these results: one per platform."""
-    by_platform: dict[Platform, list[Result]] = {}
-    for result in results:
-        by_platform.setdefault(result.platform, []).append(result)
-    return [_pack_platform(platform, part) for platform, part in sorted(by_platform.items())]
+def pack(ended: Mapping[Manner, Sequence[int]]) -> list[Segment]:
+    """The segments for those who ended so: one per platform."""
+    by_platform: dict[Platform, list[tuple[Outcome, str, Sequence[int]]]] = {}
+    for (platform, outcome, reason), uids in ended.items():
+        by_platform.setdefault(platform, []).append((outcome, reason, uids))
+    return [_pack_platform(platform, ways) for platform, ways in sorted(by_platform.items())]
 
 
-def _pack_platform(platform: Platform, results: list[Result]) -> Segment:
-    results.sort(key=lambda result: result.uid)
-    numbers: dict[tuple[Outcome, str], int] = {}
-    counts: list[int] = []
-    codes = bytearray()
-    for result in results:
-        way = (result.outcome, result.reason)
-        if way not in numbers and len(numbers) >= MAX_REASONS:
-            way = (result.outcome, OVERFLOW_REASON)
-        number = numbers.setdefault(way, len(numbers))
-        if number == len(counts):
-            counts.append(0)
-        counts[number] += 1
-        codes.append(number)
-    kinds = tuple(
-        Kind(outcome, reason, count)
-        for (outcome, reason), count in zip(numbers, counts, strict=True)
-    )
+def _pack_platform(
+    platform: Platform, ways: Sequence[tuple[Outcome, str, Sequence[int]]]
+) -> Segment:
+    counts: dict[tuple[Outcome, str], int] = {}
+    numbered: list[tuple[int, int]] = []
+    for outcome, reason, uids in ways:
+        way = (outcome, reason)
+        if len(counts) >= MAX_REASONS and way not in counts:
+            way = (outcome, OVERFLOW_REASON)
+        number = list(counts).index(way) if way in counts else len(counts)
+        counts[way] = counts.get(way, 0) + len(uids)
+        numbered += [(uid, number) for uid in uids] if len(ways) > 1 else ()
+    numbered.sort()
+    ordered = [uid for uid, _ in numbered] if numbered else sorted(ways[0][2])
     return Segment(
         platform=platform,
-        first_uid=results[0].uid,
-        last_uid=results[-1].uid,
-        uids=pack_uids(result.uid for result in results),
-        codes=bytes(codes) if len(kinds) > 1 else b"",
-        kinds=kinds,
+        first_uid=ordered[0],
+        last_uid=ordered[-1],
+        uids=pack_uids(ordered),
+        codes=bytes(number for _, number in numbered) if len(counts) > 1 else b"",
+        kinds=tuple(Kind(outcome, reason, count) for (outcome, reason), count in counts.items()),
     )
 
 
@@ -84,15 +82,24 @@ def unpack(segment: Segment) -> Iterator[Result]:
 
 def pack_uids(uids: Iterable[int]) -> bytes:
     """Ascending, distinct, positive uids as the varints of their differences (LEB128)."""
+    ordered = list(uids)
+    if not ordered:
+        return b""
+    deltas = list(map(sub, ordered[1:], ordered))
+    first = _pack_number(ordered[0])
+    if not deltas or max(deltas) <= SEVEN_BITS:
+        return first + bytes(deltas)
+    return first + b"".join(map(_pack_number, deltas))
+
+
+def _pack_number(number: int) -> bytes:
+    if number <= SEVEN_BITS:
+        return SINGLE[number]
     packed = bytearray()
-    previous = 0
-    for uid in uids:
-        rest = uid - previous
-        previous = uid
-        while rest > SEVEN_BITS:
-            packed.append(rest & SEVEN_BITS | MORE)
-            rest >>= 7
-        packed.append(rest)
+    while number > SEVEN_BITS:
+        packed.append(number & SEVEN_BITS | MORE)
+        number >>= 7
+    packed.append(number)
     return bytes(packed)
 
 

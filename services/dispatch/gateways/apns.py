@@ -7,6 +7,7 @@ APNs" and "Handling notification responses from APNs".
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,7 +45,11 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
+from services.dispatch.gateways.writing import RequestWriter
 from services.dispatch.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 # Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
 TOKEN_AGE = timedelta(minutes=40)
@@ -112,10 +117,18 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return asked
 
 
-def _write_id(message_id: str, uid: int) -> str:
+def _write_id(of_message: "Hash", uid: int) -> str:
     """A UUID (version 8, RFC 9562 §5.8): the same for a repeat, another for another device."""
-    digits = sha256(f"{message_id}:{uid}".encode()).hexdigest()
+    whole = of_message.copy()
+    whole.update(b"%d" % uid)
+    digits = whole.hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-{digits[18:30]}"
+
+
+def _escape(address: str) -> str:
+    """It cannot leave its place in the path. Apple's own are hexadecimal digits."""
+    is_plain = address.isascii() and address.isalnum()
+    return address if is_plain else quote(address, safe="")
 
 
 def _write_expiration(message: Message, platform: Platform) -> str:
@@ -261,23 +274,32 @@ class Apns:
         }
         return Rendered(body, tuple(said(headers).items()))
 
-    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
-        headers = (
-            *self._proof.headers(),
-            *rendered.headers,
-            ("apns-id", _write_id(message.message_id, recipient.uid)),
-        )
-        host = self._other_url if self._away(recipient) else self._url
-        url = f"{host}/3/device/{quote(recipient.address, safe='')}"
-        return Request(
-            url,
-            headers,
-            rendered.body,
-            self._proof.pool,
-            self._proof.identity,
-            http2_only=True,
-            one_at_first=True,
-        )
+    is_prepared = True
+
+    async def prepare(self) -> None:
+        """Nothing to do: we sign our tokens ourselves."""
+
+    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:  # noqa: ARG002  the platform is in what was rendered
+        headers = (*self._proof.headers(), *rendered.headers)
+        pool, identity, body = self._proof.pool, self._proof.identity, rendered.body
+        here = f"{self._url}/3/device/"
+        elsewhere = f"{self._other_url}/3/device/"
+        of_message = sha256(f"{message.message_id}:".encode())
+
+        def write(recipient: Recipient) -> Request:
+            place = elsewhere if self._away(recipient) else here
+            return Request(
+                place + _escape(recipient.address),
+                headers,
+                body,
+                pool,
+                identity,
+                http2_only=True,
+                one_at_first=True,
+                own_headers=(("apns-id", _write_id(of_message, recipient.uid)),),
+            )
+
+        return write
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)

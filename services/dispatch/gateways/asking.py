@@ -24,12 +24,13 @@ from services.dispatch.gateways.verdicts import (
     Unknown,
     Verdict,
 )
-from services.dispatch.wire import Forbidden, Unanswered, Unsent, Wire
+from services.dispatch.wire import Answer, Forbidden, Unanswered, Wire, WireError
 
 FINDINGS = {
     Environment.PRODUCTION: Finding.PRODUCTION,
     Environment.SANDBOX: Finding.SANDBOX,
 }
+NO_SUBSCRIPTION = Suspect("SubscriptionInvalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,84 +43,89 @@ class Asked:
     finding: Finding | None = None
 
 
-async def ask_home(
-    wire: Wire,
-    gateway: Gateway,
-    message: Message,
-    rendered: Rendered,
-    recipient: Recipient,
-    clock: Callable[[], datetime],
-    may_flip: Callable[[], bool],
-) -> Asked:
-    """Ask, and where Apple does not know the address, ask its other environment, once.
+def read(gateway: Gateway, outcome: Answer | WireError, asked: datetime) -> Verdict:
+    """What came of a request; Stale is not the last word."""
+    match outcome:
+        case Answer():
+            return gateway.read_answer(outcome, asked)
+        case Forbidden():
+            return Refused("EndpointForbidden")
+        case Unanswered():
+            return Unknown(str(outcome))
+        case _:
+            return Later(str(outcome), trouble=Trouble.OUTAGE)
 
-    `may_flip` keeps the second question rare: a whole fleet in the wrong environment would else be
-    asked for twice. Who is not asked for again is not blamed either.
-    """
-    start = clock()
-    verdict = await ask(wire, gateway, message, rendered, recipient, clock)
-    other = gateway.flip(recipient, verdict) if isinstance(gateway, Apns) else None
-    if other is None:
-        return Asked(verdict, start, _read_finding(verdict))
-    if not may_flip():
-        return Asked(verdict, start)
-    second = await ask(wire, gateway, message, rendered, other, clock)
-    match second:
-        case Accepted() if other.environment is not None:
-            return Asked(second, start, FINDINGS[other.environment])
-        # Misconfigured: the credential is for its own environment alone, and says no more.
-        case Suspect() | Dead() | Misconfigured():
+
+def find_home(gateway: Gateway, recipient: Recipient, verdict: Verdict) -> Recipient | None:
+    """The recipient where else it is to be asked for because of this verdict, if anywhere."""
+    return gateway.flip(recipient, verdict) if isinstance(gateway, Apns) else None
+
+
+def conclude(verdict: Verdict, start: datetime) -> Asked:
+    """A verdict that is the last word, and what it says of the address."""
+    match verdict:
+        case Dead():
+            return Asked(verdict, start, Finding.DEAD)
+        case Suspect():
             return Asked(verdict, start, Finding.SUSPECT)
         case _:
             return Asked(verdict, start)
 
 
-def _read_finding(verdict: Verdict) -> Finding | None:
-    match verdict:
-        case Dead():
-            return Finding.DEAD
-        case Suspect():
-            return Finding.SUSPECT
-        case _:
-            return None
+@dataclass(frozen=True, slots=True)
+class Questioner:
+    """Asks one gateway about one message, one recipient at a time, and waits for the last word."""
 
+    wire: Wire
+    gateway: Gateway
+    message: Message
+    rendered: Rendered
+    clock: Callable[[], datetime]
+    # Keeps second questions rare: a whole fleet in the wrong environment would else be asked for
+    # twice.
+    may_flip: Callable[[], bool]
 
-async def ask(
-    wire: Wire,
-    gateway: Gateway,
-    message: Message,
-    rendered: Rendered,
-    recipient: Recipient,
-    clock: Callable[[], datetime],
-) -> Verdict:
-    """What the gateway makes of a notification, for good or ill; never Stale."""
-    asked = clock()
-    verdict = await _ask_once(wire, gateway, message, rendered, recipient, asked)
-    if isinstance(verdict, Stale):
-        gateway.renew(asked)
-        verdict = await _ask_once(wire, gateway, message, rendered, recipient, clock())
-    return Misconfigured(verdict.reason) if isinstance(verdict, Stale) else verdict
+    async def ask(self, recipient: Recipient) -> Asked:
+        """Ask, and where Apple does not know the address, ask its other environment, once."""
+        start = self.clock()
+        return await self.go_on(recipient, await self._ask_once(recipient, start), start)
 
+    async def go_on(self, recipient: Recipient, first: Verdict, start: datetime) -> Asked:
+        """Likewise, from a first verdict on a request that was begun at `start`."""
+        verdict = await self._renew(recipient, first, start)
+        other = find_home(self.gateway, recipient, verdict)
+        if other is None:
+            return conclude(verdict, start)
+        # Who is not asked for again is not blamed either.
+        if not self.may_flip():
+            return Asked(verdict, start)
+        again = self.clock()
+        second = await self._renew(other, await self._ask_once(other, again), again)
+        match second:
+            case Accepted() if other.environment is not None:
+                return Asked(second, start, FINDINGS[other.environment])
+            # Misconfigured: the credential is for its own environment alone, and says no more.
+            case Suspect() | Dead() | Misconfigured():
+                return Asked(verdict, start, Finding.SUSPECT)
+            case _:
+                return Asked(verdict, start)
 
-async def _ask_once(
-    wire: Wire,
-    gateway: Gateway,
-    message: Message,
-    rendered: Rendered,
-    recipient: Recipient,
-    asked: datetime,
-) -> Verdict:
-    try:
-        request = await gateway.request(message, rendered, recipient)
-        answer = await wire.post(request)
-    except SubscriptionInvalid:
-        return Suspect("SubscriptionInvalid")
-    except CredentialRefused as refusal:
-        return Misconfigured(refusal.reason)
-    except Forbidden:
-        return Refused("EndpointForbidden")
-    except Unsent as error:
-        return Later(str(error), trouble=Trouble.OUTAGE)
-    except Unanswered as error:
-        return Unknown(str(error))
-    return gateway.read_answer(answer, asked)
+    async def _renew(self, recipient: Recipient, verdict: Verdict, start: datetime) -> Verdict:
+        """The verdict, or the one after the stale token was renewed; never Stale."""
+        if isinstance(verdict, Stale):
+            self.gateway.renew(start)
+            verdict = await self._ask_once(recipient, self.clock())
+        return Misconfigured(verdict.reason) if isinstance(verdict, Stale) else verdict
+
+    async def _ask_once(self, recipient: Recipient, asked: datetime) -> Verdict:
+        try:
+            await self.gateway.prepare()
+            write = self.gateway.writer(self.message, self.rendered, recipient.platform)
+            outcome: Answer | WireError = await self.wire.post(write(recipient))
+        except SubscriptionInvalid:
+            return NO_SUBSCRIPTION
+        except CredentialRefused as refusal:
+            return Misconfigured(refusal.reason)
+        except WireError as error:
+            outcome = error
+        return read(self.gateway, outcome, asked)

@@ -43,6 +43,7 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
+from services.dispatch.gateways.writing import RequestWriter
 from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, Wire
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -53,6 +54,9 @@ MAX_TOKEN_SECONDS = 86_400
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 # A token is renewed this long before it runs out.
 RENEW_AHEAD = timedelta(minutes=5)
+# Where that fails, it is tried again so often, and the old one used until shortly before its end.
+ASK_AGAIN = timedelta(seconds=10)
+SPARE = timedelta(minutes=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 QUOTA_SECONDS = 60.0
 # RFC 6749 §5.2: the account was revoked, or is not what it says.
@@ -158,7 +162,7 @@ class Fcm:
         return ""
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
-        """The request's body up to time to live and address, which `request` puts in."""
+        """The request's body up to time to live and address, which `writer` puts in."""
         if platform is Platform.APPEXT_CHROME:
             return _render_chrome_app(message)
         options = message.content.android
@@ -167,13 +171,23 @@ class Fcm:
             return Refused(PAYLOAD_TOO_LARGE)
         return _write_body(data, android.choose_priority(options), options.collapse_key)
 
-    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
-        token = await self._tokens.get()
-        headers = (("authorization", f"Bearer {token}"), *rendered.headers)
-        seconds = message.remaining_seconds(recipient.platform, self._clock())
-        address = msgspec.json.encode(recipient.address)
-        body = b'%s,"ttl":"%ds"},"token":%s}}' % (rendered.body, seconds, address)
-        return Request(self._url, headers, body)
+    @property
+    def is_prepared(self) -> bool:
+        return self._tokens.is_at_hand()
+
+    async def prepare(self) -> None:
+        await self._tokens.get()
+
+    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
+        headers = (("authorization", f"Bearer {self._tokens.text}"), *rendered.headers)
+        seconds = message.remaining_seconds(platform, self._clock())
+        beginning = b'%s,"ttl":"%ds"},"token":' % (rendered.body, seconds)
+        url, encode = self._url, msgspec.json.encode
+
+        def write(recipient: Recipient) -> Request:
+            return Request(url, headers, b"%s%s}}" % (beginning, encode(recipient.address)))
+
+        return write
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)
@@ -207,13 +221,25 @@ class OAuthTokens:
         self._wire = wire
         self._clock = clock
         self._fetching: asyncio.Task[None] | None = None
-        self._token = ""
-        self._fetch_time = self._renew_time = LONG_AGO
+        # The last token; of use as long as it is at hand.
+        self.text = ""
+        self._fetch_time = self._renew_time = self._end_time = LONG_AGO
+        self._ask_again_time = LONG_AGO
 
     def forget(self, used: datetime) -> None:
         """Give up the token that was in use then; one that came since is another."""
         if self._fetch_time <= used:
-            self._renew_time = LONG_AGO
+            self._renew_time = self._end_time = LONG_AGO
+
+    def is_at_hand(self) -> bool:
+        """Whether there is a token that is good now; one near its end is renewed meanwhile."""
+        now = self._clock()
+        if now >= self._end_time:
+            return False
+        if now >= self._renew_time and now >= self._ask_again_time:
+            self._ask_again_time = now + ASK_AGAIN
+            self._fetch_once()
+        return True
 
     async def get(self) -> str:
         """A token that is good for minutes.
@@ -224,7 +250,7 @@ class OAuthTokens:
         """
         if self._clock() >= self._renew_time:
             await asyncio.shield(self._fetch_once())
-        return self._token
+        return self.text
 
     def _fetch_once(self) -> asyncio.Task[None]:
         """All who wait share the answer, and the silence: in turn they would wait for hours."""
@@ -256,9 +282,10 @@ class OAuthTokens:
         if not (isinstance(token, str) and TOKEN.fullmatch(token) and isinstance(seconds, int)):
             raise Unsent(f"OAuth {answer.status}")
         lifetime = timedelta(seconds=min(max(seconds, 0), MAX_TOKEN_SECONDS))
-        self._token = token
+        self.text = token
         self._fetch_time = now
         self._renew_time = now + max(lifetime - RENEW_AHEAD, timedelta())
+        self._end_time = now + max(lifetime - SPARE, timedelta())
 
     def ask(self, now: datetime) -> Request:
         """The request for a token."""

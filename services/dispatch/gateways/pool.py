@@ -26,7 +26,8 @@ from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
-from services.dispatch.wire import Answer, Request, Wire
+from services.dispatch.gateways.writing import RequestWriter
+from services.dispatch.wire import Answer, Wire
 
 # A replaced credential is noticed within this time, and so within ten seconds by whoever sends.
 FRESH_SECONDS = 5.0
@@ -51,13 +52,19 @@ class Gateway(Protocol):
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """How the message looks: the part that all recipients of a platform share."""
 
-    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
-        """How it is asked for one recipient.
+    @property
+    def is_prepared(self) -> bool:
+        """Whether what requests need is at hand."""
+
+    async def prepare(self) -> None:
+        """Fetch what requests need.
 
         Raises:
-            WireError: if what the request needs could not be fetched.
-            SubscriptionInvalid: if the address can never be sent to.
+            WireError, CredentialRefused: if it is not to be had.
         """
+
+    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
+        """How recipients are asked for; to be used at once, by a gateway that is prepared."""
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         """What its answer means."""

@@ -32,6 +32,7 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
+from services.dispatch.gateways.writing import RequestWriter
 from services.dispatch.wire import Answer, Request
 
 # Apple gives reasons without tying them to statuses: the reason counts.
@@ -75,10 +76,10 @@ def choose_gate(origin: str) -> str:
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """The push service's answer as a verdict; its status says nearly all."""
+    if 200 <= answer.status < 300:
+        return Accepted()
     reason = _read_reason(answer)
     match answer.status:
-        case number if 200 <= number < 300:
-            return Accepted()
         case _ if reason == "VapidPkHashMismatch":
             return Suspect(reason)
         case _ if reason in MISCONFIGURED:
@@ -188,25 +189,36 @@ class WebPush:
         body = browser.render(content, options, message.message_id)
         return Rendered(body, tuple(said(dict(headers)).items()))
 
-    async def request(self, message: Message, rendered: Rendered, recipient: Recipient) -> Request:
-        """Encrypted for this one browser.
+    is_prepared = True
 
-        Raises:
-            SubscriptionInvalid: if the address is no subscription that could ever be sent to.
-        """
-        subscription = _read_subscription(recipient.address)
-        keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
-        origin = _read_origin(subscription.endpoint)
-        seconds = message.remaining_seconds(recipient.platform, self._clock())
+    async def prepare(self) -> None:
+        """Nothing to do: we sign our tokens ourselves."""
+
+    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
+        """Each request is encrypted for its one browser."""
+        seconds = message.remaining_seconds(platform, self._clock())
+        by_origin: dict[str, tuple[tuple[str, str], ...]] = {}
+
+        def write(recipient: Recipient) -> Request:
+            subscription = _read_subscription(recipient.address)
+            keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
+            origin = _read_origin(subscription.endpoint)
+            headers = by_origin.get(origin)
+            if headers is None:
+                headers = (*self._headers_for(origin, seconds), *rendered.headers)
+                by_origin[origin] = headers
+            body = encrypt(rendered.body, keys, block=PADDING_BLOCK)
+            return Request(subscription.endpoint, headers, body)
+
+        return write
+
+    def _headers_for(self, origin: str, seconds: int) -> tuple[tuple[str, str], ...]:
         if origin.endswith(APPLE_HOST):
             seconds = max(seconds, 1)  # Apple takes no 0, though RFC 8030 does
-        headers = (
+        return (
             ("authorization", f"vapid t={self._token(origin)}, k={self._public_key}"),
             ("ttl", str(seconds)),
-            *rendered.headers,
         )
-        body = encrypt(rendered.body, keys, block=PADDING_BLOCK)
-        return Request(subscription.endpoint, headers, body)
 
     def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
         return read_answer(answer, asked)

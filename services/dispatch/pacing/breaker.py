@@ -81,6 +81,13 @@ class Breaker:
         is_gone = seen >= self._temper.least and self._failures >= seen * self._temper.share
         return opening if is_gone else None
 
+    def note_good(self, count: int) -> None:
+        """Count so many requests that ended well."""
+        if not self._failures and len(self._failed) == self._temper.window:
+            return
+        for _ in range(min(count, self._temper.window)):
+            self._count(failed=False)
+
     def begin_anew(self) -> None:
         self._failed.clear()
         self._failures = 0

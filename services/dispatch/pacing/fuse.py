@@ -32,6 +32,13 @@ class Fuse:
         self.is_blown = True
         return True
 
+    def note_good(self, count: int) -> None:
+        """Count so many answers that say nothing against an address."""
+        if not self._bad and len(self._answers) == self._window:
+            return
+        for _ in range(min(count, self._window)):
+            self.note(is_bad=False)
+
     def reset(self) -> None:
         """Count anew: an operator has decided."""
         self._answers.clear()

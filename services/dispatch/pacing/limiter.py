@@ -19,15 +19,18 @@ class Limiter:
         self._cut_time = float("-inf")
 
     @property
-    def has_room(self) -> bool:
-        return self.under_way < int(self.limit)
+    def room(self) -> int:
+        """How many more may be started now."""
+        return max(int(self.limit) - self.under_way, 0)
 
-    def start(self) -> None:
-        self.under_way += 1
+    def start(self, count: int = 1) -> None:
+        self.under_way += count
 
     def end_well(self) -> None:
         """An answer came that says nothing against our speed."""
         self.under_way -= 1
+        if self.limit == self._highest:
+            return
         # Who does not use what is allowed has not shown that more would be borne.
         if self.under_way + 1 >= self.limit / 2:
             step = 1.0 if self._is_starting else 1.0 / self.limit

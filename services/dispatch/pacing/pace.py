@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from services.dispatch.domain.circuits import Opening
 from services.dispatch.gateways.verdicts import Later, Trouble, Verdict
@@ -11,10 +11,24 @@ from services.dispatch.pacing.breaker import SHORT_SECONDS, Breaker, Temper, is_
 from services.dispatch.pacing.bucket import Bucket
 from services.dispatch.pacing.fuse import Fuse
 from services.dispatch.pacing.limiter import Limiter
+from services.dispatch.pacing.line import Line
 from services.dispatch.pacing.quota import Quota
 
 FLIPS_PER_SECOND = 1.0
 FLIPS_AT_ONCE = 10
+
+
+class Entry(NamedTuple):
+    """So many places; if none, the seconds for which there will be none.
+
+    Infinite means: not before the circuit closes.
+    """
+
+    places: int
+    wait: float = 0.0
+
+
+SHUT_OUT = Entry(0, math.inf)
 
 
 class Pace:
@@ -32,8 +46,7 @@ class Pace:
         self._flips = Bucket(FLIPS_PER_SECOND, FLIPS_AT_ONCE)
         self._pause_end = float("-inf")
         self._is_shut = False
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
+        self._line = Line()
 
     @property
     def is_shut(self) -> bool:
@@ -42,7 +55,7 @@ class Pace:
 
     @property
     def is_idle(self) -> bool:
-        return not self.limiter.under_way and not self._urgent and not self._patient
+        return not self.limiter.under_way and self._line.is_empty
 
     def count_by(self, name: str, quota: Quota) -> None:
         """From now on count by a quota that others may share."""
@@ -50,7 +63,7 @@ class Pace:
 
     def shut(self) -> None:
         self._is_shut = True
-        self._wake(len(self._urgent) + len(self._patient))
+        self._line.tell_all()
 
     def reopen(self) -> None:
         """The circuit has closed: begin slowly, and judge by what comes from now on."""
@@ -59,29 +72,36 @@ class Pace:
         self.limiter.begin_anew()
         if self._quota is not None:
             self._quota.begin_anew(self._monotonic())
-        self._wake_for_room()
+        self._tell_next()
 
-    async def enter(self, *, urgent: bool) -> float:
-        """Wait for a place; 0 when it is taken, else the seconds for which there will be none.
-
-        Infinite means: not before the circuit closes. Urgent ones overtake.
-        """
+    async def enter(self, count: int, *, urgent: bool) -> Entry:
+        """Wait for places; those that are free are taken, up to `count`. Urgent ones overtake."""
+        was_told = False
         while not self._is_shut:
-            if not self.limiter.has_room:
-                await self._wait(self._urgent if urgent else self._patient)
+            if not self.limiter.room or (not was_told and self._line.is_before(urgent=urgent)):
+                await self._wait(urgent=urgent, again=was_told)
+                was_told = True
                 continue
-            wait = self._spread()
-            if wait > SHORT_SECONDS:
-                return wait
-            self.limiter.start()
-            if wait > 0 and not await self._hold(wait):
+            granted, wait = self._spread(min(count, self.limiter.room))
+            self.limiter.start(granted)
+            self._tell_next()
+            if granted and wait > 0 and not await self._hold(granted, wait):
                 break
-            return 0.0
-        return math.inf
+            return Entry(granted, 0.0 if granted else wait)
+        return SHUT_OUT
 
     def enter_as_probe(self) -> None:
         """Take a place although the circuit is open: the one request that finds out."""
         self.limiter.start()
+
+    def leave_well(self, count: int) -> None:
+        """Give places back whose requests were accepted: what `leave` does, for many."""
+        for _ in range(count):
+            self.limiter.end_well()
+        self.fuse.note_good(count)
+        if not self._is_shut:
+            self._breaker.note_good(count)
+        self._tell_next()
 
     def leave(self, verdict: Verdict, start_time: float) -> Opening | None:
         """Give the place back, and learn from the answer: how the circuit is to open, if it is."""
@@ -94,53 +114,44 @@ class Pace:
             case Later(seconds=float(seconds), trouble=Trouble.THROTTLED):
                 self._pause_end = max(self._pause_end, now + min(seconds, SHORT_SECONDS))
         opening = None if self._is_shut else self._breaker.note(verdict)
-        self._wake_for_room()
+        self._tell_next()
         return opening
 
     def may_flip(self) -> bool:
         """Whether an address may be asked for in Apple's other environment, too."""
         return self._flips.take(self._monotonic())
 
-    def abandon(self) -> None:
-        """Give the place back of a request that was never made, or whose end nobody saw."""
-        self.limiter.under_way -= 1
-        self._wake_for_room()
+    def abandon(self, count: int = 1) -> None:
+        """Give places back of requests that were never made, or whose end nobody saw."""
+        self.limiter.under_way -= count
+        self._tell_next()
 
-    def _spread(self) -> float:
+    def _spread(self, count: int) -> tuple[int, float]:
+        """How many of them may leave together, and the seconds until then."""
         now = self._monotonic()
         pause = max(self._pause_end - now, 0.0)
         if self._quota is None or pause > 0:
-            return pause
-        return self._quota.take(now, SHORT_SECONDS)
+            return count, pause
+        return self._quota.take_some(now, SHORT_SECONDS, count)
 
-    async def _hold(self, seconds: float) -> bool:
-        """Keep the place until its time has come; False if the circuit opened meanwhile."""
+    async def _hold(self, count: int, seconds: float) -> bool:
+        """Keep the places until their time has come; False if the circuit opened meanwhile."""
         try:
             await asyncio.sleep(seconds)
         except BaseException:
-            self.abandon()
+            self.abandon(count)
             raise
         if self._is_shut:
-            self.abandon()
+            self.abandon(count)
         return not self._is_shut
 
-    async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(place)
+    async def _wait(self, *, urgent: bool, again: bool) -> None:
         try:
-            await place
+            await self._line.wait(urgent=urgent, again=again)
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._wake_for_room()
+            self._tell_next()
             raise
 
-    def _wake_for_room(self) -> None:
-        self._wake(int(self.limiter.limit) - self.limiter.under_way)
-
-    def _wake(self, count: int) -> None:
-        for line in (self._urgent, self._patient):
-            while line and count > 0:
-                place = line.popleft()
-                if not place.done():
-                    place.set_result(None)
-                    count -= 1
+    def _tell_next(self) -> None:
+        if self.limiter.room:
+            self._line.tell_next()

@@ -5,6 +5,8 @@ RAMP_SECONDS = 60.0
 FLOOR = 0.01
 MIN_RATE = 10.0
 MINUTE = 60.0
+# What is due within it may leave at once.
+MOMENT_SECONDS = 0.01
 
 
 class Quota:
@@ -35,6 +37,18 @@ class Quota:
         if wait <= longest:
             self._next = turn + 1.0 / self.rate(now)
         return wait
+
+    def take_some(self, now: float, longest: float, count: int) -> tuple[int, float]:
+        """Turns for up to `count` requests that leave together, and the seconds until the first.
+
+        As many as are due within a moment from then on; none if that is too long to wait.
+        """
+        wait = self.take(now, longest)
+        if wait > longest:
+            return 0, wait
+        more = min(count - 1, int(self.rate(now) * MOMENT_SECONDS))
+        self._next += more / self.rate(now)
+        return 1 + more, wait
 
     def begin_anew(self, now: float) -> None:
         """Ramp up again: the gateway said that it was too much, or was away."""

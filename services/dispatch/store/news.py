@@ -1,6 +1,6 @@
 """What came of messages, for applications that listen: noted where it is recorded, told later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, Result
+from services.dispatch.domain.outcomes import Manner, Outcome
 from services.dispatch.domain.segments import pack_uids, unpack_uids
 from services.dispatch.domain.webhooks import NOTIFICATIONS
 from services.dispatch.store import webhooks
@@ -37,20 +37,19 @@ class News:
     time: datetime
 
 
-async def note(tx: AsyncConnection, results: Sequence[tuple[UUID, str, Sequence[Result]]]) -> bool:
-    """Note the results of these messages, if their applications listen; whether any does."""
-    app_ids = {app_id for app_id, _, _ in results}
+async def note(
+    tx: AsyncConnection, ended: Sequence[tuple[UUID, str, Mapping[Manner, Sequence[int]]]]
+) -> bool:
+    """Note how these messages ended, if their applications listen; whether any does."""
+    app_ids = {app_id for app_id, _, _ in ended}
     listening = await webhooks.listening(tx, app_ids, NOTIFICATIONS) if app_ids else frozenset()
-    if not listening:
-        return False
-    grouped: dict[tuple[UUID, str, Platform, Outcome, str], list[int]] = {}
-    for app_id, message_id, ended in results:
+    grouped: dict[tuple[UUID, str, Manner], list[int]] = {}
+    for app_id, message_id, manners in ended:
         if app_id not in listening:
             continue
-        for one in ended:
-            if one.outcome in TOLD:
-                key = (app_id, message_id, one.platform, one.outcome, one.reason)
-                grouped.setdefault(key, []).append(one.uid)
+        for manner, uids in manners.items():
+            if manner[1] in TOLD:
+                grouped.setdefault((app_id, message_id, manner), []).extend(uids)
     rows = [
         {
             "app_id": app_id,
@@ -60,7 +59,7 @@ async def note(tx: AsyncConnection, results: Sequence[tuple[UUID, str, Sequence[
             "reason": reason,
             "uids": pack_uids(sorted(uids)),
         }
-        for (app_id, message_id, platform, outcome, reason), uids in grouped.items()
+        for (app_id, message_id, (platform, outcome, reason)), uids in grouped.items()
     ]
     if rows:
         await tx.execute(sa.insert(news), rows)

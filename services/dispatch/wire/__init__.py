@@ -1,6 +1,6 @@
 """The HTTP/2 sender: many small POSTs over few connections, behind one narrow seam."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -27,6 +27,7 @@ class Request(Struct, frozen=True):
     """
 
     url: str
+    # Best the same for many requests: as a block they are written once.
     headers: tuple[tuple[str, str], ...]
     body: bytes
     # Requests share connections only within a pool: some gateways bind one to its credential.
@@ -40,6 +41,12 @@ class Request(Struct, frozen=True):
     # A new connection asks one thing at a time until its first good answer, as Apple wants it;
     # and the last one is kept when it is idle.
     one_at_first: bool = False
+    # What only this request says.
+    own_headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_headers(self) -> tuple[tuple[str, str], ...]:
+        return (*self.headers, *self.own_headers)
 
 
 class Answer(Struct, frozen=True):
@@ -66,6 +73,17 @@ class Forbidden(WireError):
     """The guard refused the URL: it leads where no request of ours may go."""
 
 
+# Called with a request and what came of it.
+Ended = Callable[[Request, Answer | WireError], None]
+
+
+class Pending(Protocol):
+    """A request under way."""
+
+    def cancel(self) -> None:
+        """Nobody waits for it any longer."""
+
+
 class Wire(Protocol):
     """Whoever opens it closes it."""
 
@@ -74,6 +92,13 @@ class Wire(Protocol):
 
         Raises:
             Unsent, Unanswered, Forbidden: when there is none.
+        """
+
+    def start(self, request: Request, ended: Ended) -> Pending:
+        """Ask without waiting: `ended` is called once, whatever came of it.
+
+        It is called from within the loop, never before this returns, and not at all once the
+        request is cancelled. Answers that came together are told one right after the other.
         """
 
     async def close(self) -> None: ...

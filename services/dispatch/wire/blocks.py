@@ -1,6 +1,6 @@
 """Writing the header blocks of requests: literals that depend on nothing before them (RFC 7541).
 
-Pieces are kept: the same names and values go into block after block.
+Pieces are kept: the same headers go into block after block.
 """
 
 import re
@@ -8,7 +8,7 @@ import re
 from hpack.hpack import encode_integer
 from hpack.table import HeaderTable
 
-from services.dispatch.wire import Forbidden
+from services.dispatch.wire import Forbidden, Request
 
 # An HPACK table that never holds anything need not be kept in step with the other side's.
 NO_TABLE = b"\x20"
@@ -56,30 +56,46 @@ class BlockWriter:
         self._start = (
             METHOD_POST + SCHEME[scheme] + AUTHORITY_NAME + _string(authority.encode()) + PATH_NAME
         )
-        self._pieces: dict[tuple[str, str], bytes] = {}
+        self._shared: dict[tuple[tuple[str, str], ...], bytes] = {}
+        self._names: dict[str, bytes] = {}
         self._lengths: dict[int, bytes] = {}
 
-    def write(self, path: str, headers: tuple[tuple[str, str], ...], length: int) -> bytes:
+    def write(self, path: str, request: Request) -> bytes:
         """A whole block.
 
         Raises:
             Forbidden: if a header may not be sent.
         """
-        pieces = [self._start, _string(path.encode())]
-        known = self._pieces
-        for header in headers:
-            piece = known.get(header)
-            pieces.append(self._write_piece(header) if piece is None else piece)
+        headers, length = request.headers, len(request.body)
+        shared = self._shared.get(headers)
+        pieces = [
+            self._start,
+            _string(path.encode()),
+            self._write_shared(headers) if shared is None else shared,
+        ]
+        for name, value in request.own_headers:
+            if not VALUE.fullmatch(value):
+                raise Forbidden("a header that may not be sent")
+            pieces.append(self._names.get(name) or self._write_name(name))
+            pieces.append(_string(value.encode("latin-1")))
         pieces.append(self._lengths.get(length) or self._write_length(length))
         return b"".join(pieces)
 
-    def _write_piece(self, header: tuple[str, str]) -> bytes:
-        name, value = header
-        check_header(name, value)
-        piece = _literal(name, value)
-        if len(self._pieces) >= MAX_KEPT:
-            self._pieces.clear()
-        self._pieces[header] = piece
+    def _write_shared(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        for name, value in headers:
+            check_header(name, value)
+        piece = b"".join(_literal(name, value) for name, value in headers)
+        if len(self._shared) >= MAX_KEPT:
+            self._shared.clear()
+        self._shared[headers] = piece
+        return piece
+
+    def _write_name(self, name: str) -> bytes:
+        check_header(name, "")
+        piece = _name(name)
+        if len(self._names) >= MAX_KEPT:
+            self._names.clear()
+        self._names[name] = piece
         return piece
 
     def _write_length(self, length: int) -> bytes:
@@ -91,11 +107,16 @@ class BlockWriter:
 
 
 def _literal(name: str, value: str) -> bytes:
+    return _name(name) + _string(value.encode("latin-1"))
+
+
+def _name(name: str) -> bytes:
+    """The beginning of a literal, up to its value."""
     kind = NEVER_INDEXED if name in SECRET else 0
     index = encode_integer(STATIC_NAMES.get(name, 0), NAME_BITS)
     index[0] |= kind
     spelt = b"" if name in STATIC_NAMES else _string(name.encode())
-    return bytes(index) + spelt + _string(value.encode("latin-1"))
+    return bytes(index) + spelt
 
 
 def _string(octets: bytes) -> bytes:

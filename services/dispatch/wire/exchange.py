@@ -1,17 +1,13 @@
 """One request's way over the wire, from its hand-over to its one end."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
-from services.dispatch.wire import Answer, Request, WireError
+from services.dispatch.wire import Answer, Ended, Request, WireError
 
 log = structlog.get_logger()
-
-# Called once, in the loop's own time, unless the exchange is cancelled.
-Ended = Callable[[Request, Answer | WireError], None]
 
 MAX_BODY_BYTES = 65_536
 

@@ -121,7 +121,7 @@ class Http1Connection(asyncio.Protocol):
     def _write_head(self, exchange: Exchange) -> bytes:
         request = exchange.request
         lines = [f"POST {exchange.path} HTTP/1.1", f"host: {self._authority}"]
-        for name, value in request.headers:
+        for name, value in request.all_headers:
             check_header(name, value)
             lines.append(f"{name}: {value}")
         lines.append(f"content-length: {len(request.body)}")

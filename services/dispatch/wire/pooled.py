@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.dispatch.wire import Answer, Forbidden, Identity, Request, WireError
+from services.dispatch.wire import Answer, Ended, Forbidden, Identity, Request, WireError
 from services.dispatch.wire.dialing import Dialer, Place
-from services.dispatch.wire.exchange import Ended, Exchange
+from services.dispatch.wire.exchange import Exchange
 from services.dispatch.wire.origin import Limits, Origin
 from services.dispatch.wire.tls import Trust
 from services.kit.egress import EgressGuard
@@ -53,11 +53,6 @@ class PooledWire:
         return outcome
 
     def start(self, request: Request, ended: Ended) -> Exchange:
-        """Ask without waiting: `ended` is called with the request and what came of it, once.
-
-        It is called from within the loop, never before this returns, and not at all once the
-        exchange is cancelled. Answers that came together are told one right after the other.
-        """
         match = URL.fullmatch(request.url)
         base, path = match.groups() if match else ("", "")
         kind = base, request.pool, request.identity, request.http2_only, request.one_at_first

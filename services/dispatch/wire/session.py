@@ -115,7 +115,7 @@ class Session:
         request, outflow, out = exchange.request, self._outflow, self.out
         body = request.body
         size = len(body)
-        block = self._writer.write(exchange.path, request.headers, size)
+        block = self._writer.write(exchange.path, request)
         if self._prefix:
             block, self._prefix = self._prefix + block, b""
         stream_id = self.streams.enter(exchange)

@@ -27,13 +27,13 @@ def test_it_stays_within_its_bounds_and_counts_who_is_under_way(
 
     assert 1 <= limiter.limit <= highest
     assert limiter.under_way == 0
-    assert limiter.has_room
+    assert limiter.room
 
 
 def fill(limiter: Limiter, *, well: bool, start: float, now: float) -> None:
     """One round: as many as are allowed, all ended alike."""
     count = 0
-    while limiter.has_room:
+    while limiter.room:
         limiter.start()
         count += 1
     for _ in range(count):

@@ -26,7 +26,7 @@ async def settle() -> None:
 
 async def test_as_many_as_the_limit_allows_and_the_next_when_one_leaves() -> None:
     pace, inside = make(2), []
-    waiting = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(3)]
+    waiting = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(3)]
     await settle()
     inside.append([task.done() for task in waiting])
     pace.leave(Accepted(), 0.0)
@@ -38,10 +38,10 @@ async def test_as_many_as_the_limit_allows_and_the_next_when_one_leaves() -> Non
 
 async def test_an_urgent_one_overtakes_those_who_wait() -> None:
     pace = make(1)
-    await pace.enter(urgent=False)
-    patient = asyncio.create_task(pace.enter(urgent=False))
+    await pace.enter(1, urgent=False)
+    patient = asyncio.create_task(pace.enter(1, urgent=False))
     await settle()
-    urgent = asyncio.create_task(pace.enter(urgent=True))
+    urgent = asyncio.create_task(pace.enter(1, urgent=True))
     await settle()
     pace.leave(Accepted(), 0.0)
     await settle()
@@ -52,19 +52,19 @@ async def test_an_urgent_one_overtakes_those_who_wait() -> None:
 
 async def test_an_open_circuit_turns_everybody_away_and_those_who_wait_too() -> None:
     pace = make(1)
-    await pace.enter(urgent=False)
-    waiting = asyncio.create_task(pace.enter(urgent=False))
+    await pace.enter(1, urgent=False)
+    waiting = asyncio.create_task(pace.enter(1, urgent=False))
     await settle()
     pace.shut()
 
-    assert await waiting == math.inf
-    assert await pace.enter(urgent=True) == math.inf
+    assert (await waiting).wait == math.inf
+    assert (await pace.enter(1, urgent=True)).wait == math.inf
 
 
 async def test_a_refusal_of_the_credential_opens_it_once() -> None:
     pace = make(10)
-    await pace.enter(urgent=False)
-    await pace.enter(urgent=False)
+    await pace.enter(1, urgent=False)
+    await pace.enter(1, urgent=False)
     first = pace.leave(Misconfigured("BadTopic"), 0.0)
     pace.shut()
     second = pace.leave(Misconfigured("BadTopic"), 0.0)
@@ -80,47 +80,84 @@ async def test_a_probe_enters_although_it_is_open_and_a_good_one_lets_the_others
     pace.leave(Accepted(), 0.0)
     pace.reopen()
 
-    assert await pace.enter(urgent=False) == 0.0
+    assert (await pace.enter(1, urgent=False)).places == 1
 
 
 async def test_who_waits_in_vain_takes_no_place_with_them() -> None:
     pace = make(1)
-    await pace.enter(urgent=False)
-    gone, next_one = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(2)]
+    await pace.enter(1, urgent=False)
+    gone, next_one = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(2)]
     await settle()
     gone.cancel()
     await settle()
     pace.leave(Accepted(), 0.0)
 
-    assert await next_one == 0.0
+    assert (await next_one).places == 1
 
 
 async def test_who_is_woken_and_leaves_wakes_the_next() -> None:
     pace = make(1)
-    await pace.enter(urgent=False)
-    gone, next_one = [asyncio.create_task(pace.enter(urgent=False)) for _ in range(2)]
+    await pace.enter(1, urgent=False)
+    gone, next_one = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(2)]
     await settle()
     pace.leave(Accepted(), 0.0)
     gone.cancel()
     async with asyncio.timeout(5):
-        assert await next_one == 0.0
+        assert (await next_one).places == 1
 
 
 async def test_beyond_the_quota_it_says_how_long_to_stay_away() -> None:
     pace = make(100, Quota(12))
-    assert await pace.enter(urgent=False) == 0.0
+    assert (await pace.enter(1, urgent=False)).places == 1
 
-    assert await pace.enter(urgent=False) == pytest.approx(5.0)
+    turned_away = await pace.enter(1, urgent=False)
+    assert not turned_away.places
+    assert turned_away.wait == pytest.approx(5.0)
 
 
 async def test_a_short_retry_after_is_waited_for_in_place() -> None:
     pace = make(100)
-    await pace.enter(urgent=False)
+    await pace.enter(1, urgent=False)
     opening = pace.leave(Later("429", 0.05, Trouble.THROTTLED), 0.0)
-    entering = asyncio.create_task(pace.enter(urgent=False))
+    entering = asyncio.create_task(pace.enter(1, urgent=False))
     await settle()
     during = entering.done()
 
     assert (opening, during) == (None, False)
     async with asyncio.timeout(5):
-        assert await entering == 0.0
+        assert (await entering).places == 1
+
+
+async def test_who_enters_takes_all_the_places_that_there_are() -> None:
+    pace = make(20)
+    first = await pace.enter(15, urgent=False)
+    second = await pace.enter(15, urgent=False)
+
+    assert (first.places, second.places) == (15, 5)
+
+
+async def test_who_began_earlier_gets_all_he_waits_for_before_the_next_gets_any() -> None:
+    """Else each of many parcels would get a few places of every checkpoint, in a segment each."""
+    pace = make(10)
+    await pace.enter(10, urgent=False)
+    earlier, later = [asyncio.create_task(pace.enter(10, urgent=False)) for _ in range(2)]
+    await settle()
+    pace.leave_well(10)
+    await settle()
+    done = later.done()
+    pace.leave_well(10)
+
+    assert ((await earlier).places, done, (await later).places) == (10, False, 10)
+
+
+async def test_many_that_end_well_count_like_one_after_the_other() -> None:
+    together, apart = make(100), make(100)
+    for pace in (together, apart):
+        await pace.enter(32, urgent=False)
+    together.leave_well(32)
+    for _ in range(32):
+        apart.leave(Accepted(), 0.0)
+
+    assert together.limiter.limit == apart.limiter.limit
+    assert together.is_idle
+    assert apart.is_idle

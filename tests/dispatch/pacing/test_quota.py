@@ -58,6 +58,15 @@ def test_what_would_wait_too_long_takes_nothing() -> None:
     assert waits == [0.0, 1.0, 2.0, *[3.0] * 7]
 
 
+def test_what_is_due_within_a_moment_leaves_together() -> None:
+    quota = Quota(600_000)
+    quota.take(0.0, LONG)
+    taken = [quota.take_some(59.9, 2.0, 250) for _ in range(3)]
+
+    assert [count for count, _ in taken] == [100, 100, 100]
+    assert [round(wait, 2) for _, wait in taken] == [0.0, 0.01, 0.02]
+
+
 def test_a_bucket_gives_a_few_at_once_and_then_so_many_a_second() -> None:
     bucket = Bucket(1.0, 3)
     at_once = [bucket.take(0.0) for _ in range(5)]

@@ -1,0 +1,59 @@
+"""How many sends may be unrecorded at once, and who gets the next place?"""
+
+import asyncio
+
+from services.dispatch.window import Window
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_than_there_are_places() -> None:
+    window = Window(250)
+    taken = [await window.take(200, urgent=False) for _ in range(2)]
+    waiting = asyncio.create_task(window.take(200, urgent=False))
+    await settle()
+    is_waiting = not waiting.done()
+    window.give_back(30)
+
+    assert (taken, is_waiting, await waiting) == ([200, 50], True, 30)
+
+
+async def test_an_urgent_one_overtakes_those_who_wait() -> None:
+    window = Window(1)
+    await window.take(1, urgent=False)
+    patient = asyncio.create_task(window.take(1, urgent=False))
+    await settle()
+    urgent = asyncio.create_task(window.take(1, urgent=True))
+    await settle()
+    window.give_back(1)
+    await settle()
+
+    assert (urgent.done(), patient.done()) == (True, False)
+    patient.cancel()
+
+
+async def test_who_leaves_although_it_was_his_turn_lets_the_next_one_in() -> None:
+    window = Window(1)
+    await window.take(1, urgent=False)
+    gone, next_one = [asyncio.create_task(window.take(1, urgent=False)) for _ in range(2)]
+    await settle()
+    window.give_back(1)
+    gone.cancel()
+    async with asyncio.timeout(5):
+        assert await next_one == 1
+
+
+async def test_a_newcomer_does_not_take_the_place_of_who_was_told() -> None:
+    window = Window(1)
+    await window.take(1, urgent=False)
+    told = asyncio.create_task(window.take(1, urgent=False))
+    await settle()
+    window.give_back(1)
+    newcomer = asyncio.create_task(window.take(1, urgent=False))
+    await settle()
+
+    assert (told.done(), newcomer.done()) == (True, False)
+    newcomer.cancel()
