@@ -11,7 +11,8 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt check test run migrate clean
-.PHONY: bench chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire
+.PHONY: bench chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire \
+  bench-peers
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, be
 
 bench-wire: .venv/.installed ## Requests per CPU second of our HTTP/2 sender, beside h2load and others
 	@$(PYTHON) -m bench.wire
+
+bench-peers: .venv/.installed ## Registrations and broadcasts beside Parse Server's
+	@$(PYTHON) -m bench.against
 
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest

@@ -60,14 +60,19 @@ def tell(text: str) -> None:
 
 
 def install() -> None:
-    """What is missing, by apt where that is ours to do; the peers into their own folders."""
+    """What is missing: packages, and the peers into their own folders."""
+    install_packages()
+    install_peers()
+
+
+def install_packages() -> None:
+    """By apt, where that is ours to do."""
     missing = [package for name, package in PACKAGES.items() if not shutil.which(name, path=PATH)]
     if missing:
         if os.geteuid() != 0:
             raise SystemExit(f"This needs: apt-get install {' '.join(missing)}")
         for command in (["update", "-q"], ["install", "-y", "-q", *missing]):
             subprocess.run(["apt-get", *command], check=True, stdout=sys.stderr)  # noqa: S603, S607
-    install_peers()
 
 
 def measure(task: dict[str, Any], folder: Path) -> dict[str, Cost]:

@@ -1,0 +1,1 @@
+"""`make bench-peers`: the same phones and the same broadcast, ours and Parse Server's."""
