@@ -13,8 +13,13 @@ POSTGRES = "postgresql"
 def cpu_seconds(house: House) -> dict[str, float]:
     """What each has spent since it started."""
     spent = {name: _own(psutil.Process(pid)) for name, pid in house.pids().items()}
-    spent[POSTGRES] = _whole(psutil.Process(_postmaster(house.place.postgres_folder)))
+    spent[POSTGRES] = postgres_seconds(house.place.postgres_folder)
     return spent
+
+
+def postgres_seconds(folder: Path) -> float:
+    """What the server of this folder has spent since it started."""
+    return _whole(psutil.Process(_postmaster(folder)))
 
 
 def differences(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

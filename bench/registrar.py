@@ -1,8 +1,8 @@
 """How many registrations a second registry's storage layer takes, without gRPC and HTTP.
 
 Concurrent callers of the Registrar, against a PostgreSQL of its own with its usual durability.
-Beside it in the same run: one statement and one transaction per registration, over as many
-connections as the Registrar could use. The last line of the standard output is one of JSON.
+Beside it in the same run: one statement per registration, over as many connections as the
+Registrar could use. The last line of the standard output is one of JSON.
 """
 
 import asyncio
@@ -15,35 +15,50 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-import sqlalchemy as sa
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.cpu import postgres_seconds
 from bench.figures import describe_machine
 from dev import databases
 from dev.postgres import running
-from services.kit.database import open_engine
+from services.registry.domain.application import Application
 from services.registry.domain.device import Platform, Registration
 from services.registry.registrar import Registrar
+from services.registry.room import open_book
 from services.registry.store import applications, registrations
 
 APP = UUID(int=7)
-CALLERS = (16, 100, 400)
+CALLERS = (16, 100, 400, 1000)
+CONNECTIONS = 16
 SECONDS = 3.0
 ROUNDS = 3
 
 Register = Callable[[Registration], Awaitable[object]]
 
 
+class Seen(NamedTuple):
+    """Registrations a second, and microseconds of CPU for each."""
+
+    rate: float
+    client: float
+    postgresql: float
+
+    @property
+    def cpu(self) -> float:
+        return self.client + self.postgresql
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def measure(register: Register, callers: int) -> float:
-    """Registrations a second by so many callers, each of whom waits for its answer."""
+async def measure(register: Register, callers: int, folder: Path) -> Seen:
+    """What so many callers see, each of whom waits for its answer."""
     run, address = secrets.token_hex(4), secrets.token_urlsafe(110)
     numbers, end = count(), time.perf_counter() + SECONDS
 
@@ -57,37 +72,43 @@ async def measure(register: Register, callers: int) -> float:
             done += 1
         return done
 
-    began = time.perf_counter()
-    done = await asyncio.gather(*(call() for _ in range(callers)))
-    return sum(done) / (time.perf_counter() - began)
+    began, client, server = time.perf_counter(), time.process_time(), postgres_seconds(folder)
+    done = sum(await asyncio.gather(*(call() for _ in range(callers))))
+    seconds = time.perf_counter() - began
+    client, server = time.process_time() - client, postgres_seconds(folder) - server
+    return Seen(done / seconds, 1e6 * client / done, 1e6 * server / done)
 
 
 def one_by_one(db: AsyncEngine) -> Register:
     """The yardstick: nobody shares."""
+    alone = db.execution_options(isolation_level="AUTOCOMMIT")
 
     async def register(registration: Registration) -> None:
-        async with db.begin() as tx:
-            await applications.hold(tx, [APP])
+        async with alone.connect() as tx:
             await registrations.write(tx, [registration], now())
 
     return register
 
 
-async def measure_all(db: AsyncEngine) -> dict[str, float]:
+async def measure_all(db: AsyncEngine, folder: Path) -> dict[str, float]:
     registrar = Registrar(db, now)
     figures: dict[str, float] = {}
     for callers in CALLERS:
         alone, shared = [], []
         for _ in range(ROUNDS):
-            alone.append(await measure(one_by_one(db), min(callers, 16)))
-            shared.append(await measure(registrar.register, callers))
-        rate, yardstick = median(shared), median(alone)
+            alone.append(await measure(one_by_one(db), min(callers, CONNECTIONS), folder))
+            shared.append(await measure(registrar.register, callers, folder))
+        rate, yardstick = (median(seen.rate for seen in each) for each in (shared, alone))
+        cheapest = min(shared, key=lambda seen: seen.cpu)
         say(
-            f"{callers} callers: {rate:,.0f} a second ({min(shared):,.0f} to {max(shared):,.0f}),"
-            f" one by one {yardstick:,.0f}, ratio {rate / yardstick:.1f}"
+            f"{callers} callers: {rate:,.0f} a second, one by one {yardstick:,.0f}; CPU of each"
+            f" {cheapest.client:.0f} µs here, {cheapest.postgresql:.0f} µs PostgreSQL"
         )
         figures[f"registrations_per_s_{callers}"] = round(rate)
         figures[f"ratio_{callers}"] = round(rate / yardstick, 2)
+        figures[f"client_us_{callers}"] = round(cheapest.client, 1)
+        figures[f"postgresql_us_{callers}"] = round(cheapest.postgresql, 1)
+        figures[f"registrations_per_cpu_s_{callers}"] = round(1e6 / cheapest.cpu)
     await registrar.close()
     return figures
 
@@ -98,23 +119,19 @@ def say(line: str) -> None:
 
 async def main() -> None:
     say(describe_machine())
-    with (
-        tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder,
-        running(Path(folder) / "postgres", databases.SETTINGS) as postgres,
-    ):
-        urls = await databases.prepare(postgres)
-        await databases.migrate_all(urls)
-        db = open_engine(urls.registry_database_url, pool_size=16)
-        async with db.begin() as tx:
-            await tx.execute(
-                sa.text(
-                    "INSERT INTO applications (app_id, display_name, enabled, create_time,"
-                    " update_time) VALUES (:app_id, 'bench', true, now(), now())"
-                ),
-                {"app_id": APP},
-            )
-        figures = await measure_all(db)
-        await db.dispose()
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as passing:
+        folder = Path(passing) / "postgres"
+        with running(folder, databases.SETTINGS) as postgres:
+            urls = await databases.prepare(postgres)
+            await databases.migrate_all(urls)
+            db = open_book(urls.registry_database_url, pool_size=CONNECTIONS)
+            async with db.begin() as tx:
+                await applications.create(
+                    tx,
+                    Application(APP, "bench", enabled=True, create_time=now(), update_time=now()),
+                )
+            figures = await measure_all(db, folder)
+            await db.dispose()
     sys.stdout.write(f"{msgspec.json.encode(figures).decode()}\n")
 
 

@@ -25,8 +25,14 @@ OUTAGES = (OperationalError, InterfaceError, PoolTimeout, asyncpg.InterfaceError
 OUTAGE_STATES = ("08", "53", "57P")
 
 
-def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """An engine on `url` (postgresql://…). Whoever opens it disposes of it."""
+def open_engine(url: str, *, pool_size: int = 10, keep_plans: bool = True) -> AsyncEngine:
+    """An engine on `url` (postgresql://…). Whoever opens it disposes of it.
+
+    Without `keep_plans` each execution is planned anew. A plan made while a table was empty knows
+    no index from another, and is kept until the table is analysed: for a minute in which a batch
+    that looks up hundreds of rows in one of thousands may read it hundreds of times.
+    """
+    plans = "auto" if keep_plans else "force_custom_plan"
     # Looked up late: tracing puts its own in this place.
     return sa_async.create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
@@ -39,7 +45,7 @@ def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_SECONDS,
             # Compiling a plan costs more than any of our statements.
-            "server_settings": {"jit": "off"},
+            "server_settings": {"jit": "off", "plan_cache_mode": plans},
         },
     )
 

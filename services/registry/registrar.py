@@ -1,4 +1,4 @@
-"""Registers devices in batches: however many call at once, they share a transaction."""
+"""Registers devices in batches: however many call at once, they share a statement."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.kit.batching import Coalescer
 from services.registry.domain.device import Device, Key, Registration
 from services.registry.domain.faults import ApplicationNotFound
-from services.registry.store import applications, device_events, registrations, twins
+from services.registry.store import registrations, twins
 
 MAX_BATCH = 500
+# One batch is made ready while the database writes the other.
+MAX_FLUSHES = 2
 
 
 class Registrar:
@@ -18,8 +20,12 @@ class Registrar:
 
     def __init__(self, db: AsyncEngine, clock: Callable[[], datetime]) -> None:
         self._db = db
+        # A statement that stands alone needs no transaction around it.
+        self._alone = db.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
-        self._batches: Coalescer[Registration, Device] = Coalescer(self._write, max_batch=MAX_BATCH)
+        self._batches: Coalescer[Registration, Device] = Coalescer(
+            self._write, max_batch=MAX_BATCH, max_flushes=MAX_FLUSHES
+        )
 
     async def register(self, registration: Registration) -> Device:
         """Write a device into the book, or vouch anew for one that stands there.
@@ -38,18 +44,18 @@ class Registrar:
         for registration in asked:
             key = registration.key
             merged[key] = registration.after(merged.get(key))
-        async with self._db.begin() as tx:
-            held = await applications.hold(tx, list({r.app_id for r in asked}))
-            known = {app_id.int for app_id in held}
-            wanted = [merged[key] for key in sorted(merged) if key[0] in known]
-            now = self._clock()
-            written = await registrations.write(tx, wanted, now) if wanted else {}
-            watched = {app_id for app_id, end in held.items() if end is not None and now < end}
-            if watched and written:
-                told = [(r.app_id, written[r.key]) for r in wanted if r.app_id in watched]
-                await device_events.note_registered(tx, told, now)
+        wanted, now = [merged[key] for key in sorted(merged)], self._clock()
+        async with self._alone.connect() as tx:
+            written = await registrations.write(tx, wanted, now)
+        if len(written) < len(wanted):
+            async with self._db.begin() as tx:
+                rest = [r for r in wanted if r.key not in written]
+                written |= await registrations.move(tx, rest, now)
         if written:
             # Once they are committed: of two that come at once one sees the other.
-            async with self._db.begin() as tx:
-                await twins.note(tx, [(r.app_id, written[r.key].uid) for r in wanted])
+            vouched = [
+                (r.app_id, written[r.key].uid, r.address_digest) for r in wanted if r.key in written
+            ]
+            async with self._alone.connect() as tx:
+                await twins.note(tx, vouched)
         return [written.get(r.key) or ApplicationNotFound(r.app_id) for r in asked]

@@ -48,7 +48,7 @@ POLLS = (
 async def open_room(house: House, settings: Settings) -> int:
     """Serve the room until the house ends; return the port."""
     judge, vault = settings.make_judge(), settings.make_vault()
-    db = open_engine(settings.database_url)
+    db = open_book(settings.database_url)
     house.push_async_callback(db.dispose)
     registrar = Registrar(db, read_clock)
     house.push_async_callback(registrar.close)
@@ -73,6 +73,12 @@ async def open_room(house: House, settings: Settings) -> int:
     )
     _add_book(server, db, registrar, finder)
     return await serve(house, server, settings.listen, SERVICES)
+
+
+def open_book(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """The room's database. Whoever opens it disposes of it."""
+    # Its statements are for hundreds of rows: planning each anew is cheaper than one bad plan.
+    return open_engine(url, pool_size=pool_size, keep_plans=False)
 
 
 def _start_sweeper(house: House, db: AsyncEngine, settings: Settings) -> Sweeper:

@@ -98,9 +98,9 @@ async def test_nothing_is_written_where_nobody_watches(registry_db: AsyncEngine)
 
 async def test_an_event_that_commits_late_is_not_skipped(registry_db: AsyncEngine) -> None:
     app = await put_app(registry_db)
-    await watch(registry_db, app)
     async with registry_db.begin() as tx:
         await write(tx, [phone(app, "late"), phone(app, "early")])
+    await watch(registry_db, app)
     async with registry_db.connect() as reader, registry_db.begin() as slow:
         await devices.delete(slow, app, "late", NOON)
         async with registry_db.begin() as quick:

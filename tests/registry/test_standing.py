@@ -91,12 +91,12 @@ class Book(RuleBasedStateMachine):
     async def _register(self, name: str, address: str) -> int:
         async with self.db.begin() as tx:
             [device] = await write(tx, [phone(self.app, name, address=address)], self.now)
-        await self._note(device.uid)
+        await self._note(device.uid, address)
         return device.uid
 
-    async def _note(self, uid: int) -> None:
+    async def _note(self, uid: int, address: str) -> None:
         async with self.db.begin() as tx:
-            await twins.note(tx, [(self.app, uid)])
+            await twins.note(tx, [(self.app, uid, digest_address(address))])
 
     @rule(name=names, address=addresses)
     def update(self, name: str, address: str) -> None:
@@ -114,7 +114,7 @@ class Book(RuleBasedStateMachine):
                 device = await devices.update(tx, changed, self.now)
         except DeviceNotFound:
             return False
-        await self._note(device.uid)
+        await self._note(device.uid, address)
         return True
 
     @rule(name=names, address=addresses, finding=words, ago=some.integers(0, 3))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import grpc
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from carillon.registry.v1 import application_service_pb2 as app_pb
@@ -122,7 +123,11 @@ async def write(
     tx: AsyncConnection, wanted: Sequence[Registration], now: datetime = NOON
 ) -> list[Device]:
     ordered = sorted(wanted, key=lambda registration: registration.key)
+    await tx.execute(sa.text("SELECT 1"))  # with which the transaction begins
     written = await registrations.write(tx, ordered, now)
+    left = [registration for registration in ordered if registration.key not in written]
+    if left:
+        written |= await registrations.move(tx, left, now)
     return [written[registration.key] for registration in wanted]
 
 

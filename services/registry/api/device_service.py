@@ -23,6 +23,7 @@ from services.registry.domain.device import (
     DeviceIdentity,
     DeviceQuery,
     Question,
+    digest_address,
 )
 from services.registry.finder import Finder
 from services.registry.registrar import Registrar
@@ -72,7 +73,8 @@ class DeviceServicer(rpc.DeviceServiceServicer):
             device = await devices.update(tx, changed, self._clock())
         if changed.address is not None:
             async with self._db.begin() as tx:
-                await twins.note(tx, [(changed.app_id, device.uid)])
+                digest = digest_address(changed.address)
+                await twins.note(tx, [(changed.app_id, device.uid, digest)])
         return pb.UpdateDeviceResponse(device=wire.show(device))
 
     async def DeleteDevice(

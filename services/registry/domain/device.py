@@ -47,6 +47,10 @@ class Registration:
     def key(self) -> Key:
         return self.app_id.int, self.device_id
 
+    @property
+    def address_digest(self) -> bytes:
+        return digest_address(self.address)
+
     def after(self, earlier: "Registration | None") -> "Registration":
         """What the two of one device amount to when this one came last."""
         if earlier is None or earlier.platform is not self.platform:

@@ -8,8 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.change import DeviceEvent, DeviceEventKind, Position
-from services.registry.domain.device import Device
-from services.registry.store.tables import TIME, Xid8, applications, device_events
+from services.registry.store.tables import (
+    DEVICE_EVENT_NUMBERS,
+    TIME,
+    Xid8,
+    applications,
+    device_events,
+)
 
 # How long a reader may be away.
 KEEP = timedelta(days=3)
@@ -44,27 +49,30 @@ def tell(kind: DeviceEventKind, concerned: sa.CTE, now: datetime) -> sa.Insert:
     )
 
 
-async def note_registered(
-    tx: AsyncConnection, registered: Sequence[tuple[UUID, Device]], now: datetime
-) -> None:
-    """Write down registrations in watched applications: of new devices, or of known ones."""
-    rows = [
-        {
-            "app_id": app_id,
-            "kind": (
-                DeviceEventKind.REGISTERED if device.create_time == now else DeviceEventKind.UPDATED
-            ),
-            "uid": device.uid,
-            "device_id": device.device_id,
-            "user_id": device.user_id,
-            "platform": device.platform,
-            "address": device.address,
-            "create_time": now,
-        }
-        for app_id, device in registered
-    ]
-    if rows:
-        await tx.execute(sa.insert(device_events), rows)
+def tell_registered(written: sa.CTE, held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.Insert:
+    """Write down registrations in those `held` applications that are watched.
+
+    Of a new device, or of a known one that came again.
+    """
+    about, numbers = written.c, DEVICE_EVENT_NUMBERS
+    kind = sa.case(
+        (about.create_time == now, sa.literal_column(str(numbers[DeviceEventKind.REGISTERED]))),
+        else_=sa.literal_column(str(numbers[DeviceEventKind.UPDATED])),
+    )
+    is_watched = sa.and_(held.c.app_id == about.app_id, held.c.watch_end_time > now)
+    return sa.insert(device_events).from_select(
+        TOLD,
+        sa.select(
+            about.app_id,
+            kind,
+            about.uid,
+            about.device_id,
+            about.user_id,
+            about.platform,
+            about.address,
+            now,
+        ).join_from(written, held, is_watched),
+    )
 
 
 async def watch(tx: AsyncConnection, app_ids: Sequence[UUID], end_time: datetime) -> None:

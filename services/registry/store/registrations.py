@@ -4,16 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.prepared import Prepared
-from services.registry.domain.device import Device, Key, Registration, State, digest_address
+from services.registry.domain.device import Device, Key, Registration, State
+from services.registry.store import applications as owners
+from services.registry.store import device_events
 from services.registry.store import devices as book
 from services.registry.store.rows import Bare
-from services.registry.store.tables import PLATFORM_NUMBERS, STATE_NUMBERS, TIME, devices
+from services.registry.store.tables import (
+    PLATFORM_NUMBERS,
+    STATE_NUMBERS,
+    TIME,
+    applications,
+    devices,
+)
 
 NO_VARIABLES = "{}"
 ACTIVE: sa.ColumnClause[Any] = sa.literal_column(str(STATE_NUMBERS[State.ACTIVE]))
@@ -31,46 +40,63 @@ BROUGHT = {
     "user_agent": Bare("text"),
 }
 
+# What it answers, in this order.
+ANSWER = ("app_id", "device_id", "uid", "variables", "user_agent", "create_time")
+
 
 async def write(
     tx: AsyncConnection, registrations: Sequence[Registration], now: datetime
 ) -> dict[Key, Device]:
-    """Register devices whose applications the transaction holds; no key may stand here twice.
+    """Register devices in one statement, which needs no transaction; no key may stand here twice.
 
-    The same platform keeps its uid and comes back to ACTIVE; another ends the old device and
-    issues a new uid. Give them in the order of their keys: all batches then lock in one order.
+    Who stands there already keeps its uid and comes back to ACTIVE. Left out are those of another
+    platform than on record, which `move`, and those of applications that do not exist. Give them
+    in the order of their keys: all batches then lock in one order.
     """
-    written = await _upsert(tx, registrations, now)
-    moved = [r for r in registrations if r.key not in written]
-    if moved:
-        # The upsert has locked what it would not rewrite: between these two nobody can come.
-        await book.end(tx, [(r.app_id, r.device_id) for r in moved], now)
-        written |= await _upsert(tx, moved, now)
-    return written
-
-
-async def _upsert(
-    tx: AsyncConnection, registrations: Sequence[Registration], now: datetime
-) -> dict[Key, Device]:
-    answer = await UPSERT.fetch(tx, now=now, **_arrays(registrations))
-    kept = {(row["app_id"].int, row["device_id"]): row for row in answer}
+    answer = await UPSERT.fetch(
+        tx, now=now, owners=list({r.app_id for r in registrations}), **_arrays(registrations)
+    )
+    kept = {(row[0].int, row[1]): row for row in answer}
     return {
-        key: Device(
-            uid=row["uid"],
-            device_id=r.device_id,
-            platform=r.platform,
-            address=r.address,
-            user_id=r.user_id,
-            variables=_read_variables(row["variables"]),
-            user_agent=row["user_agent"],
-            state=State.ACTIVE,
-            address_time=now,
-            create_time=row["create_time"],
-            update_time=now,
-        )
+        key: _read(r, row, now)
         for r in registrations
         if (row := kept.get(key := r.key)) is not None
     }
+
+
+async def move(
+    tx: AsyncConnection, registrations: Sequence[Registration], now: datetime
+) -> dict[Key, Device]:
+    """Register what `write` left out, in a transaction: ends the old devices and issues new uids.
+
+    Left out are only those of applications that do not exist.
+    """
+    held = await owners.hold(tx, list({r.app_id for r in registrations}))
+    wanted = [r for r in registrations if r.app_id in held]
+    written = await write(tx, wanted, now)
+    moved = [r for r in wanted if r.key not in written]
+    if moved:
+        # The upsert has locked what it would not rewrite: between these two nobody can come.
+        await book.end(tx, [(r.app_id, r.device_id) for r in moved], now)
+        written |= await write(tx, moved, now)
+    return written
+
+
+def _read(registration: Registration, row: asyncpg.Record, now: datetime) -> Device:
+    _, _, uid, variables, user_agent, create_time = row
+    return Device(
+        uid=uid,
+        device_id=registration.device_id,
+        platform=registration.platform,
+        address=registration.address,
+        user_id=registration.user_id,
+        variables=_read_variables(variables),
+        user_agent=user_agent,
+        state=State.ACTIVE,
+        address_time=now,
+        create_time=create_time,
+        update_time=now,
+    )
 
 
 def _arrays(registrations: Sequence[Registration]) -> dict[str, list[Any]]:
@@ -79,7 +105,7 @@ def _arrays(registrations: Sequence[Registration]) -> dict[str, list[Any]]:
         "device_id": [r.device_id for r in registrations],
         "platform": [PLATFORM_NUMBERS[r.platform] for r in registrations],
         "address": [r.address for r in registrations],
-        "address_digest": [digest_address(r.address) for r in registrations],
+        "address_digest": [r.address_digest for r in registrations],
         "user_id": [r.user_id for r in registrations],
         "variables": [_write_variables(r.variables) for r in registrations],
         "user_agent": [r.user_agent for r in registrations],
@@ -94,6 +120,18 @@ def _read_variables(text: str) -> dict[str, str]:
     return {} if text == NO_VARIABLES else msgspec.json.decode(text, type=dict[str, str])
 
 
+def _hold() -> sa.CTE:
+    """The applications that exist, kept from deletion until the statement is committed."""
+    asked = sa.cast(sa.bindparam("owners", type_=Bare("uuid[]")), Bare("uuid[]"))
+    return (
+        sa.select(applications.c.app_id, applications.c.watch_end_time)
+        .where(applications.c.app_id == sa.any_(asked), owners.IS_ALIVE)
+        .order_by(applications.c.app_id)
+        .with_for_update(read=True, key_share=True)
+        .cte("held")
+    )
+
+
 def _brought() -> sa.TableValuedAlias:
     arrays = [
         sa.cast(sa.bindparam(name, type_=Bare(f"{kind.name}[]")), Bare(f"{kind.name}[]"))
@@ -103,13 +141,14 @@ def _brought() -> sa.TableValuedAlias:
     return sa.func.unnest(*arrays).table_valued(*typed).render_derived(name="brought")
 
 
-def _make_upsert() -> Any:  # noqa: ANN401  its type says nothing
+def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
     brought = _brought().c
-    now = sa.bindparam("now", type_=TIME)
     as_written = [sa.cast(c, JSONB) if c.name == "variables" else c for c in brought]
+    # An array instead of a join, so that the rows keep their order.
+    is_held = brought.app_id == sa.any_(sa.func.array(sa.select(held.c.app_id).scalar_subquery()))
     statement = insert(devices).from_select(
         [*BROUGHT, "state", "address_time", "create_time", "update_time"],
-        sa.select(*as_written, ACTIVE, now, now, now),
+        sa.select(*as_written, ACTIVE, now, now, now).where(is_held),
     )
     new, old = statement.excluded, devices.c
     replaced = ("address", "address_digest", "user_id", "state", "address_time", "update_time")
@@ -124,18 +163,33 @@ def _make_upsert() -> Any:  # noqa: ANN401  its type says nothing
         "environment": sa.case((is_same, old.environment), else_=None),
         "newer_twin_uid": None,
     }
-    return statement.on_conflict_do_update(
-        index_elements=["app_id", "device_id"],
-        set_={name: new[name] for name in replaced} | kept_if_empty | forgotten,
-        where=old.platform == new.platform,
-    ).returning(
-        old.app_id,
-        old.device_id,
-        old.uid,
-        sa.cast(old.variables, sa.Text).label("variables"),
-        old.user_agent,
-        old.create_time,
+    return (
+        statement.on_conflict_do_update(
+            index_elements=["app_id", "device_id"],
+            set_={name: new[name] for name in replaced} | kept_if_empty | forgotten,
+            where=old.platform == new.platform,
+        )
+        .returning(
+            old.app_id,
+            old.uid,
+            old.device_id,
+            old.user_id,
+            old.platform,
+            old.address,
+            sa.cast(old.variables, sa.Text).label("variables"),
+            old.user_agent,
+            old.create_time,
+        )
+        .cte("written")
     )
+
+
+def _make_upsert() -> sa.Select[Any]:
+    now = sa.bindparam("now", type_=TIME)
+    held = _hold()
+    written = _upsert(held, now)
+    told = device_events.tell_registered(written, held, now).cte("told")
+    return sa.select(*(written.c[name] for name in ANSWER)).add_cte(told)
 
 
 UPSERT = Prepared(_make_upsert())

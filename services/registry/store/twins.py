@@ -1,12 +1,14 @@
 """Devices that share an address: the one that vouched for it last is the newest of the twins."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.registry.store.rows import rows
+from services.kit.prepared import Prepared
+from services.registry.store.rows import Bare, rows
 from services.registry.store.tables import devices
 
 # The index is on a prefix: whole digests would be most of its size.
@@ -17,37 +19,43 @@ MAX_TWINS = 100
 Shared = Sequence[tuple[UUID, bytes]]
 
 
-async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int]]) -> int:
-    """Let the twins of these (app_id, uid) know of each other; how many were told.
+async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int, bytes]]) -> int:
+    """Let the twins of these (app_id, uid, address_digest) know of each other.
 
-    Runs after the registrations are committed, so that of two that come at once one sees the other.
-    Nearly always it finds nobody: an address is one device's.
+    Returns how many were told. Runs after the registrations are committed, so that of two that come
+    at once one sees the other. Nearly always it finds nobody: an address is one device's.
     """
-    vouching = rows(
-        "vouching",
-        app_id=(sa.Uuid, [app_id for app_id, _ in vouched]),
-        uid=(sa.BigInteger, [uid for _, uid in vouched]),
-    )
-    # One at a time, which the limits tell the planner: it would read small books from end to end.
-    mine = (
-        sa.select(devices.c.app_id, devices.c.uid, devices.c.address_digest)
-        .where(devices.c.app_id == vouching.c.app_id, devices.c.uid == vouching.c.uid)
-        .limit(1)
-        .lateral("mine")
+    app_ids, uids, digests = zip(*vouched, strict=True)
+    found = await FIND.fetch(tx, app_ids=app_ids, uids=uids, digests=digests)
+    shared = {(row["app_id"], row["address_digest"]) for row in found}
+    return await _rank(tx, sorted(shared)) if shared else 0
+
+
+def _make_find() -> sa.Select[Any]:
+    """One at a time, which the limit tells the planner: it would read small books to the end."""
+    uuids, numbers, texts = Bare("uuid[]"), Bare("bigint[]"), Bare("bytea[]")
+    vouched = (
+        sa.func.unnest(
+            sa.cast(sa.bindparam("app_ids", type_=uuids), uuids),
+            sa.cast(sa.bindparam("uids", type_=numbers), numbers),
+            sa.cast(sa.bindparam("digests", type_=texts), texts),
+        )
+        .table_valued(
+            sa.column("app_id", sa.Uuid),
+            sa.column("uid", sa.BigInteger),
+            sa.column("address_digest", sa.LargeBinary),
+        )
+        .render_derived(name="vouched")
     )
     other = (
         sa.select(devices.c.uid)
-        .where(*_at(mine), devices.c.uid != mine.c.uid)
-        .limit(1)
+        .where(*_at(vouched), devices.c.uid != vouched.c.uid)
+        .limit(sa.literal_column("1"))
         .lateral("other")
     )
-    found = await tx.execute(
-        sa.select(mine.c.app_id, mine.c.address_digest)
-        .select_from(vouching.join(mine, sa.true()).join(other, sa.true()))
-        .distinct()
+    return sa.select(vouched.c.app_id, vouched.c.address_digest).select_from(
+        vouched.join(other, sa.true())
     )
-    shared = [(row.app_id, row.address_digest) for row in found]
-    return await _rank(tx, shared) if shared else 0
 
 
 async def _rank(tx: AsyncConnection, shared: Shared) -> int:
@@ -104,3 +112,6 @@ def _at(address: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
         == sa.func.substr(address.c.address_digest, *PREFIX),
         devices.c.address_digest == address.c.address_digest,
     )
+
+
+FIND = Prepared(_make_find())
