@@ -323,3 +323,10 @@ def read_remote(fault: RemoteFault) -> Problem | None:
         return unavailable()
     tell = FAULTS.get((fault.domain, fault.reason))
     return tell(fault) if tell else None
+
+
+def refused_entry(reason: str, facts: Mapping[str, str], violation: tuple[str, str]) -> Problem:
+    """What registry said of one entry of a batch."""
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    fault = RemoteFault(code, "", REGISTRY, reason, dict(facts), (violation,))
+    return FAULTS[REGISTRY, reason](fault)

@@ -6,18 +6,29 @@ one pays a transaction per batch instead of one per call.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import Context, copy_context
+from typing import Generic, NamedTuple, TypeVar, cast
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+
+class _Waiting(NamedTuple, Generic[Q, A]):
+    question: Q
+    answer: asyncio.Future[A]
+    context: Context
 
 
 class Coalescer(Generic[Q, A]):
     """Answers each call with its part of `flush(questions)`, given in the order of the questions.
 
     An exception instance among the answers is raised to its caller alone; an exception from the
-    flush itself is raised to every caller of that batch.
+    flush itself is raised to every caller of that batch. A flush runs in the context of the first
+    of its callers, and so belongs to that one's trace.
+
+    A batch holds as many questions as come to `max_batch` by `weigh`; one that is heavier goes
+    alone.
     """
 
     def __init__(
@@ -26,41 +37,66 @@ class Coalescer(Generic[Q, A]):
         *,
         max_batch: int = 500,
         max_flushes: int = 1,
+        weigh: Callable[[Q], int] | None = None,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
         self._max_flushes = max_flushes
-        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._weigh = weigh
+        self._waiting: deque[_Waiting[Q, A]] = deque()
         self._flushes: set[asyncio.Task[None]] = set()
 
     async def call(self, question: Q) -> A:
-        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append((question, future))
-        if len(self._flushes) < self._max_flushes:
-            flush = asyncio.create_task(self._run())
-            self._flushes.add(flush)
-        return await future
+        answer = self._ask(question)
+        self._begin()
+        return await answer
+
+    async def call_all(self, questions: Iterable[Q]) -> list[A | BaseException]:
+        """Call with each of these; what one is refused stands in the place of its answer."""
+        answers = [self._ask(question) for question in questions]
+        self._begin()
+        return await asyncio.gather(*answers, return_exceptions=True)
 
     async def close(self) -> None:
-        """Wait for the flushes under way."""
-        await asyncio.gather(*self._flushes)
+        """Wait until everybody is answered."""
+        while self._flushes:
+            await asyncio.gather(*self._flushes)
+
+    def _ask(self, question: Q) -> asyncio.Future[A]:
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(question, answer, copy_context()))
+        return answer
+
+    def _begin(self) -> None:
+        if self._waiting and len(self._flushes) < self._max_flushes:
+            first = self._waiting[0].context
+            self._flushes.add(asyncio.create_task(self._run(), context=first))
 
     async def _run(self) -> None:
+        """Answer one batch, and see to it that the next one is."""
         try:
-            while self._waiting:
-                size = min(len(self._waiting), self._max_batch)
-                batch = [self._waiting.popleft() for _ in range(size)]
-                await self._answer(batch)
+            await self._answer(self._take())
         finally:
             # Here, not once the task is found done: who was just answered may call before that.
             self._flushes.discard(cast(asyncio.Task[None], asyncio.current_task()))
+            self._begin()
 
-    async def _answer(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    def _take(self) -> list[_Waiting[Q, A]]:
+        batch: list[_Waiting[Q, A]] = []
+        weight = 0
+        while self._waiting:
+            weight += self._weigh(self._waiting[0].question) if self._weigh else 1
+            if batch and weight > self._max_batch:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _answer(self, batch: list[_Waiting[Q, A]]) -> None:
         try:
-            answers = await self._flush([question for question, _ in batch])
+            answers = await self._flush([each.question for each in batch])
         except Exception as error:  # noqa: BLE001  each caller gets it, and decides
             answers = [error] * len(batch)
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for (_, future, _), answer in zip(batch, answers, strict=True):
             if future.done():  # its caller has gone
                 continue
             if isinstance(answer, Exception):

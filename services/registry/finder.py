@@ -1,5 +1,6 @@
 """Finds devices in batches: however many ask at once, they share a statement."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,6 +31,10 @@ class Finder:
             DeviceNotFound: if it has no such device.
         """
         return await self._batches.call((app_id, device_id))
+
+    async def find_all(self, asked: Iterable[tuple[UUID, str]]) -> list[Device | BaseException]:
+        """As `find` does each of them; what one is refused stands in its place."""
+        return await self._batches.call_all(asked)
 
     async def close(self) -> None:
         await self._batches.close()

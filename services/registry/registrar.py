@@ -1,6 +1,6 @@
 """Registers devices in batches: however many call at once, they share a statement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,6 +34,10 @@ class Registrar:
             ApplicationNotFound: if there is no such application.
         """
         return await self._batches.call(registration)
+
+    async def register_all(self, asked: Iterable[Registration]) -> list[Device | BaseException]:
+        """As `register` does each of them; what one is refused stands in its place."""
+        return await self._batches.call_all(asked)
 
     async def close(self) -> None:
         await self._batches.close()

@@ -1,5 +1,7 @@
 """What does a client get when it registers, reads, updates and ends its device?"""
 
+import asyncio
+
 import pytest
 
 from carillon.registry.v1.device_pb2 import DeviceState
@@ -188,3 +190,32 @@ async def test_a_limit_is_told_in_numbers(world: World) -> None:
     assert answer.json()["message"] == (
         "The parameter 'userId' must be 0 to 254 characters, not 300."
     )
+
+
+async def test_devices_that_come_at_once_share_calls_and_each_has_its_own_answer(
+    world: World,
+) -> None:
+    names = [f"phone-{number}" for number in range(100)]
+    bodies = [PHONE | {"deviceId": name} for name in names]
+    bodies[13] |= {"userId": "u" * 255}
+    made = await asyncio.gather(*(world.post("/devices", body) for body in bodies))
+    read = await asyncio.gather(*(world.call("GET", f"/devices/{name}") for name in names))
+    calls = world.registry.calls
+
+    assert made.pop(13).json()["message"].startswith("The parameter 'userId' must be")
+    assert read.pop(13).status_code == 404
+    assert [answer.status_code for answer in (*made, *read)] == [201] * 99 + [200] * 99
+    assert [answer.json() for answer in made] == [answer.json() for answer in read]
+    assert calls.count("BatchRegisterDevices") + calls.count("BatchFindDevices") < 20
+
+
+async def test_long_registrations_at_once_fit_into_their_calls(world: World) -> None:
+    """400 of the longest would be too large for one message."""
+    variables = {f"name {number}": "v" * 1024 for number in range(50)}
+    bodies = [
+        PHONE | {"deviceId": f"phone-{number}", "token": "t" * 4096, "variables": variables}
+        for number in range(120)
+    ]
+    made = await asyncio.gather(*(world.post("/devices", body) for body in bodies))
+
+    assert {answer.status_code for answer in made} == {201}

@@ -20,7 +20,7 @@ from tests.house.waiting import until
 pytestmark = HOUSE
 
 PROMISED_SECONDS = 5.0
-JUDGING, READING = "AccessService/AuthenticateCallers", "DeviceService/GetDevice"
+JUDGING, READING = "AccessService/AuthenticateCallers", "DeviceService/BatchFindDevices"
 GRANT = "urn:ibm:params:oauth:grant-type:apikey"
 
 

@@ -1,6 +1,7 @@
 """Do concurrent calls share their work, and does each get its own answer?"""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -97,3 +98,66 @@ async def test_a_caller_that_leaves_does_not_disturb_the_others() -> None:
     assert await staying == 4
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_calls_made_together_are_answered_together_each_for_itself() -> None:
+    doubler = Doubler()
+    answers = await Coalescer(doubler.flush).call_all([1, 1313, 2])
+
+    assert (answers[0], type(answers[1]), answers[2]) == (2, ValueError, 4)
+    assert doubler.batches == [[1, 1313, 2]]
+
+
+async def test_nobody_called_with_is_nobody_answered() -> None:
+    doubler = Doubler()
+
+    assert await Coalescer(doubler.flush).call_all([]) == []
+    assert doubler.batches == []
+
+
+async def test_a_batch_holds_what_it_can_carry_and_whoever_is_too_heavy_goes_alone() -> None:
+    doubler = Doubler()
+    calls = Coalescer(doubler.flush, max_batch=10, weigh=lambda number: number)
+    await calls.call_all([4, 6, 1, 30, 5, 5])
+
+    assert doubler.batches == [[4, 6], [1], [30], [5, 5]]
+
+
+async def test_a_batch_belongs_to_the_trace_of_its_first_caller() -> None:
+    """It was believed to be the caller's of the batch before, who had been answered."""
+    trace = ContextVar("trace", default="")
+    doubler, seen = Doubler(), []
+
+    async def flush(numbers: list[int]) -> list[int | Exception]:
+        seen.append(trace.get())
+        return await doubler.flush(numbers)
+
+    async def call(name: str) -> int:
+        trace.set(name)
+        return await calls.call(1)
+
+    doubler.gate.clear()
+    calls = Coalescer(flush)
+    first = asyncio.create_task(call("first"))
+    await doubler.begun.wait()
+    others = [asyncio.create_task(call(name)) for name in ("second", "third")]
+    await asyncio.sleep(0)
+    doubler.gate.set()
+    await asyncio.gather(first, *others)
+
+    assert seen == ["first", "second"]
+
+
+async def test_closing_waits_for_those_who_wait() -> None:
+    doubler = Doubler()
+    doubler.gate.clear()
+    calls = Coalescer(doubler.flush, max_batch=1)
+    asked = [asyncio.create_task(calls.call(number)) for number in range(3)]
+    await doubler.begun.wait()
+    closing = asyncio.create_task(calls.close())
+    await asyncio.sleep(0)
+    doubler.gate.set()
+    await closing
+
+    assert len(doubler.batches) == 3
+    assert await asyncio.gather(*asked) == [0, 2, 4]

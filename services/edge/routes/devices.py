@@ -9,6 +9,7 @@ from carillon.registry.v1.device_pb2 import Device, DeviceState
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
+from services.edge.book import Book
 from services.edge.browser_tokens import BrowserTokens
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
@@ -35,6 +36,7 @@ class DeviceBody(msgspec.Struct, rename="camel"):
 class Devices:
     def __init__(self, rooms: Rooms, links: Links, tokens: BrowserTokens) -> None:
         self._rooms = rooms
+        self._book = Book(rooms)
         self._links = links
         self._tokens = tokens
 
@@ -68,21 +70,15 @@ class Devices:
             variables=body.variables,
             user_agent=_read_user_agent(call),
         )
-        registered = await self._rooms.devices.RegisterDevice(
-            pb.RegisterDeviceRequest(app_id=call.app_id, device=device),
-            timeout=self._rooms.timeout,
-        )
-        return answer(render(registered.device, call.app_id, self._links), status=201)
+        registered = await self._book.register(call.app_id, device)
+        return answer(render(registered, call.app_id, self._links), status=201)
 
     async def _read(self, call: Call) -> Response:
         device_id = call.name("device_id")
-        read = await self._rooms.devices.GetDevice(
-            pb.GetDeviceRequest(app_id=call.app_id, device_id=device_id),
-            timeout=self._rooms.timeout,
-        )
-        if read.device.state not in visible_to(call):
+        device = await self._book.find(call.app_id, device_id)
+        if device.state not in visible_to(call):
             raise problems.missing("Device", "deviceId", device_id)
-        return answer(render(read.device, call.app_id, self._links))
+        return answer(render(device, call.app_id, self._links))
 
     async def _update(self, call: Call) -> Response:
         """Keep what is absent, except the user: a PUT without `userId` detaches it."""

@@ -14,6 +14,7 @@ from carillon.registry.v1 import device_pb2
 from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1 import device_service_pb2_grpc as rpc
 from services.kit import paging
+from services.kit.faults import Fault
 from services.registry.api.wire import device as wire
 from services.registry.api.wire.application import parse_app_id
 from services.registry.domain.device import (
@@ -60,10 +61,26 @@ class DeviceServicer(rpc.DeviceServiceServicer):
     async def GetDevice(
         self, request: pb.GetDeviceRequest, _context: Context
     ) -> pb.GetDeviceResponse:
-        app_id = parse_app_id(request.app_id)
-        device_id = wire.parse_device_id(request.device_id)
-        device = await self._finder.find(app_id, device_id)
+        device = await self._finder.find(*wire.parse_lookup(request))
         return pb.GetDeviceResponse(device=wire.show(device))
+
+    async def BatchRegisterDevices(
+        self, request: pb.BatchRegisterDevicesRequest, _context: Context
+    ) -> pb.BatchRegisterDevicesResponse:
+        entries = wire.parse_registrations(request)
+        sound = [entry for entry in entries if not isinstance(entry, Fault)]
+        answers = iter(await self._registrar.register_all(sound))
+        verdicts = [entry if isinstance(entry, Fault) else next(answers) for entry in entries]
+        return pb.BatchRegisterDevicesResponse(verdicts=map(wire.show_verdict, verdicts))
+
+    async def BatchFindDevices(
+        self, request: pb.BatchFindDevicesRequest, _context: Context
+    ) -> pb.BatchFindDevicesResponse:
+        entries = wire.parse_lookups(request)
+        sound = [entry for entry in entries if not isinstance(entry, Fault)]
+        answers = iter(await self._finder.find_all(sound))
+        verdicts = [entry if isinstance(entry, Fault) else next(answers) for entry in entries]
+        return pb.BatchFindDevicesResponse(verdicts=map(wire.show_verdict, verdicts))
 
     async def UpdateDevice(
         self, request: pb.UpdateDeviceRequest, _context: Context

@@ -17,8 +17,9 @@ from carillon.registry.v1 import website_service_pb2_grpc as website_rpc
 from carillon.registry.v1.access_pb2 import ApiKey, CallerRole
 from carillon.registry.v1.application_pb2 import Application
 from carillon.registry.v1.device_pb2 import Device, DeviceState
+from carillon.registry.v1.error_reason_pb2 import ErrorReason
 from carillon.registry.v1.gateway_pb2 import GatewayConfiguration, GatewayState
-from services.kit.faults import Code, FieldInvalid
+from services.kit.faults import Code, Fault, FieldInvalid
 from tests.edge.rooms.access import AccessRules
 from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon, turn_page
 from tests.edge.rooms.websites import Websites
@@ -28,6 +29,7 @@ application_exists = fault(Code.ALREADY_EXISTS, "APPLICATION_EXISTS")
 device_not_found = fault(Code.NOT_FOUND, "DEVICE_NOT_FOUND")
 gateway_not_configured = fault(Code.NOT_FOUND, "GATEWAY_NOT_CONFIGURED")
 
+ENTRY_REASONS = {"FIELD_INVALID", "APPLICATION_NOT_FOUND", "DEVICE_NOT_FOUND"}
 CHANGEABLE = {
     "display_name",
     "enabled",
@@ -178,6 +180,16 @@ class Devices(rpc.DeviceServiceServicer):
         device = self._registry.device(request.app_id, request.device_id)
         return pb.GetDeviceResponse(device=device)
 
+    async def BatchRegisterDevices(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("BatchRegisterDevices")
+        verdicts = [await _judge(self.RegisterDevice, each) for each in request.registrations]
+        return pb.BatchRegisterDevicesResponse(verdicts=verdicts)
+
+    async def BatchFindDevices(self, request: Any, _context: Any) -> Any:
+        await self._registry.meet("BatchFindDevices")
+        verdicts = [await _judge(self.GetDevice, each) for each in request.questions]
+        return pb.BatchFindDevicesResponse(verdicts=verdicts)
+
     async def UpdateDevice(self, request: Any, _context: Any) -> Any:
         await self._registry.meet("UpdateDevice")
         device = self._registry.device(request.app_id, request.device.device_id)
@@ -268,6 +280,25 @@ class Devices(rpc.DeviceServiceServicer):
     def _quarantined(self, app_id: str) -> list[Device]:
         devices = self._registry.tenant(app_id).devices.values()
         return [d for d in devices if d.state == DeviceState.DEVICE_STATE_QUARANTINED]
+
+
+async def _judge(serve: Any, request: Any) -> pb.DeviceVerdict:
+    """One entry of a batch: refused for itself where it is at fault."""
+    try:
+        answer = await serve(request, None)
+    except Fault as refused:
+        if refused.reason not in ENTRY_REASONS:
+            raise
+        [(field_name, description)] = refused.violations or [("", "")]
+        return pb.DeviceVerdict(
+            refused=ErrorReason.Value(f"ERROR_REASON_{refused.reason}"),
+            field=field_name,
+            description=description,
+        )
+    device = Device()
+    device.CopyFrom(answer.device)
+    device.ClearField("variables")
+    return pb.DeviceVerdict(device=device)
 
 
 def _check_device(device: Device, *, partial: bool = False) -> None:

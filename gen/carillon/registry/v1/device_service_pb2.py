@@ -23,74 +23,85 @@ _sym_db = _symbol_database.Default()
 
 
 from carillon.registry.v1 import device_pb2 as carillon_dot_registry_dot_v1_dot_device__pb2
+from carillon.registry.v1 import error_reason_pb2 as carillon_dot_registry_dot_v1_dot_error__reason__pb2
 from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)carillon/registry/v1/device_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a!carillon/registry/v1/device.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x15RegisterDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"F\n\x16RegisterDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"5\n\x10GetDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\"A\n\x11GetDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"\x84\x01\n\x13UpdateDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"D\n\x14UpdateDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"8\n\x13\x44\x65leteDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\"\x16\n\x14\x44\x65leteDeviceResponse\"\xaa\x01\n\x12ListDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12-\n\tplatforms\x18\x02 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x14\n\x07user_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\x42\n\n\x08_user_id\"\xa2\x01\n\x13ListDevicesResponse\x12-\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Device\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"6\n\x16\x42\x61tchGetDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04uids\x18\x02 \x03(\x03\"H\n\x17\x42\x61tchGetDevicesResponse\x12-\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Device\"6\n\x16GetDeviceReportRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"o\n\x17GetDeviceReportResponse\x12>\n\rregistrations\x18\x01 \x03(\x0b\x32\'.carillon.registry.v1.RegistrationCount\x12\x14\n\x0c\x64\x65vice_count\x18\x02 \x01(\x03\"^\n\x11RegistrationCount\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\xaa\x01\n\x16IdentifyDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12-\n\x04uids\x18\x02 \x01(\x0b\x32\x1d.carillon.registry.v1.UidListH\x00\x12\x38\n\ndevice_ids\x18\x03 \x01(\x0b\x32\".carillon.registry.v1.DeviceIdListH\x00\x12\x11\n\x07user_id\x18\x04 \x01(\tH\x00\x42\x04\n\x02\x62y\"\x17\n\x07UidList\x12\x0c\n\x04uids\x18\x01 \x03(\x03\"\"\n\x0c\x44\x65viceIdList\x12\x12\n\ndevice_ids\x18\x01 \x03(\t\"P\n\x17IdentifyDevicesResponse\x12\x35\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32$.carillon.registry.v1.DeviceIdentity\"\xb2\x01\n\x0e\x44\x65viceIdentity\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x0f\n\x07\x64\x65leted\x18\x05 \x01(\x08\x12\x30\n\x05state\x18\x06 \x01(\x0e\x32!.carillon.registry.v1.DeviceState\"N\n\x16ReportAddressesRequest\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.carillon.registry.v1.AddressReport\"\xab\x01\n\rAddressReport\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\x03\x12\x16\n\x0e\x61\x64\x64ress_digest\x18\x03 \x01(\x0c\x12.\n\nfound_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07\x66inding\x18\x05 \x01(\x0e\x32$.carillon.registry.v1.AddressFinding\"J\n\x17ReportAddressesResponse\x12\x14\n\x0c\x62uried_count\x18\x01 \x01(\x05\x12\x19\n\x11quarantined_count\x18\x02 \x01(\x05\")\n\x17\x43ountQuarantinedRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\")\n\x18\x43ountQuarantinedResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\";\n\x15RestoreDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\ndevice_ids\x18\x02 \x03(\t\"0\n\x16RestoreDevicesResponse\x12\x16\n\x0erestored_count\x18\x01 \x01(\x05*\xa5\x01\n\x0e\x41\x64\x64ressFinding\x12\x1f\n\x1b\x41\x44\x44RESS_FINDING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x44\x44RESS_FINDING_DEAD\x10\x01\x12\x1b\n\x17\x41\x44\x44RESS_FINDING_SUSPECT\x10\x02\x12\x1e\n\x1a\x41\x44\x44RESS_FINDING_PRODUCTION\x10\x03\x12\x1b\n\x17\x41\x44\x44RESS_FINDING_SANDBOX\x10\x04\x32\xac\t\n\rDeviceService\x12k\n\x0eRegisterDevice\x12+.carillon.registry.v1.RegisterDeviceRequest\x1a,.carillon.registry.v1.RegisterDeviceResponse\x12\\\n\tGetDevice\x12&.carillon.registry.v1.GetDeviceRequest\x1a\'.carillon.registry.v1.GetDeviceResponse\x12\x65\n\x0cUpdateDevice\x12).carillon.registry.v1.UpdateDeviceRequest\x1a*.carillon.registry.v1.UpdateDeviceResponse\x12\x65\n\x0c\x44\x65leteDevice\x12).carillon.registry.v1.DeleteDeviceRequest\x1a*.carillon.registry.v1.DeleteDeviceResponse\x12\x62\n\x0bListDevices\x12(.carillon.registry.v1.ListDevicesRequest\x1a).carillon.registry.v1.ListDevicesResponse\x12n\n\x0f\x42\x61tchGetDevices\x12,.carillon.registry.v1.BatchGetDevicesRequest\x1a-.carillon.registry.v1.BatchGetDevicesResponse\x12n\n\x0fGetDeviceReport\x12,.carillon.registry.v1.GetDeviceReportRequest\x1a-.carillon.registry.v1.GetDeviceReportResponse\x12n\n\x0fIdentifyDevices\x12,.carillon.registry.v1.IdentifyDevicesRequest\x1a-.carillon.registry.v1.IdentifyDevicesResponse\x12n\n\x0fReportAddresses\x12,.carillon.registry.v1.ReportAddressesRequest\x1a-.carillon.registry.v1.ReportAddressesResponse\x12q\n\x10\x43ountQuarantined\x12-.carillon.registry.v1.CountQuarantinedRequest\x1a..carillon.registry.v1.CountQuarantinedResponse\x12k\n\x0eRestoreDevices\x12+.carillon.registry.v1.RestoreDevicesRequest\x1a,.carillon.registry.v1.RestoreDevicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)carillon/registry/v1/device_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a!carillon/registry/v1/device.proto\x1a\'carillon/registry/v1/error_reason.proto\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x15RegisterDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"F\n\x16RegisterDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"5\n\x10GetDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\"A\n\x11GetDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"a\n\x1b\x42\x61tchRegisterDevicesRequest\x12\x42\n\rregistrations\x18\x01 \x03(\x0b\x32+.carillon.registry.v1.RegisterDeviceRequest\"U\n\x1c\x42\x61tchRegisterDevicesResponse\x12\x35\n\x08verdicts\x18\x01 \x03(\x0b\x32#.carillon.registry.v1.DeviceVerdict\"T\n\x17\x42\x61tchFindDevicesRequest\x12\x39\n\tquestions\x18\x01 \x03(\x0b\x32&.carillon.registry.v1.GetDeviceRequest\"Q\n\x18\x42\x61tchFindDevicesResponse\x12\x35\n\x08verdicts\x18\x01 \x03(\x0b\x32#.carillon.registry.v1.DeviceVerdict\"\x95\x01\n\rDeviceVerdict\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\x12\x32\n\x07refused\x18\x02 \x01(\x0e\x32!.carillon.registry.v1.ErrorReason\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"\x84\x01\n\x13UpdateDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12,\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"D\n\x14UpdateDeviceResponse\x12,\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x1c.carillon.registry.v1.Device\"8\n\x13\x44\x65leteDeviceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\"\x16\n\x14\x44\x65leteDeviceResponse\"\xaa\x01\n\x12ListDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12-\n\tplatforms\x18\x02 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x14\n\x07user_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x0c\n\x04skip\x18\x06 \x01(\x05\x42\n\n\x08_user_id\"\xa2\x01\n\x13ListDevicesResponse\x12-\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Device\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"6\n\x16\x42\x61tchGetDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04uids\x18\x02 \x03(\x03\"H\n\x17\x42\x61tchGetDevicesResponse\x12-\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1c.carillon.registry.v1.Device\"6\n\x16GetDeviceReportRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"o\n\x17GetDeviceReportResponse\x12>\n\rregistrations\x18\x01 \x03(\x0b\x32\'.carillon.registry.v1.RegistrationCount\x12\x14\n\x0c\x64\x65vice_count\x18\x02 \x01(\x03\"^\n\x11RegistrationCount\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12,\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\xaa\x01\n\x16IdentifyDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12-\n\x04uids\x18\x02 \x01(\x0b\x32\x1d.carillon.registry.v1.UidListH\x00\x12\x38\n\ndevice_ids\x18\x03 \x01(\x0b\x32\".carillon.registry.v1.DeviceIdListH\x00\x12\x11\n\x07user_id\x18\x04 \x01(\tH\x00\x42\x04\n\x02\x62y\"\x17\n\x07UidList\x12\x0c\n\x04uids\x18\x01 \x03(\x03\"\"\n\x0c\x44\x65viceIdList\x12\x12\n\ndevice_ids\x18\x01 \x03(\t\"P\n\x17IdentifyDevicesResponse\x12\x35\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32$.carillon.registry.v1.DeviceIdentity\"\xb2\x01\n\x0e\x44\x65viceIdentity\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12,\n\x08platform\x18\x04 \x01(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x0f\n\x07\x64\x65leted\x18\x05 \x01(\x08\x12\x30\n\x05state\x18\x06 \x01(\x0e\x32!.carillon.registry.v1.DeviceState\"N\n\x16ReportAddressesRequest\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.carillon.registry.v1.AddressReport\"\xab\x01\n\rAddressReport\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\x03\x12\x16\n\x0e\x61\x64\x64ress_digest\x18\x03 \x01(\x0c\x12.\n\nfound_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07\x66inding\x18\x05 \x01(\x0e\x32$.carillon.registry.v1.AddressFinding\"J\n\x17ReportAddressesResponse\x12\x14\n\x0c\x62uried_count\x18\x01 \x01(\x05\x12\x19\n\x11quarantined_count\x18\x02 \x01(\x05\")\n\x17\x43ountQuarantinedRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\")\n\x18\x43ountQuarantinedResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\";\n\x15RestoreDevicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\ndevice_ids\x18\x02 \x03(\t\"0\n\x16RestoreDevicesResponse\x12\x16\n\x0erestored_count\x18\x01 \x01(\x05*\xa5\x01\n\x0e\x41\x64\x64ressFinding\x12\x1f\n\x1b\x41\x44\x44RESS_FINDING_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x44\x44RESS_FINDING_DEAD\x10\x01\x12\x1b\n\x17\x41\x44\x44RESS_FINDING_SUSPECT\x10\x02\x12\x1e\n\x1a\x41\x44\x44RESS_FINDING_PRODUCTION\x10\x03\x12\x1b\n\x17\x41\x44\x44RESS_FINDING_SANDBOX\x10\x04\x32\x9e\x0b\n\rDeviceService\x12k\n\x0eRegisterDevice\x12+.carillon.registry.v1.RegisterDeviceRequest\x1a,.carillon.registry.v1.RegisterDeviceResponse\x12\\\n\tGetDevice\x12&.carillon.registry.v1.GetDeviceRequest\x1a\'.carillon.registry.v1.GetDeviceResponse\x12}\n\x14\x42\x61tchRegisterDevices\x12\x31.carillon.registry.v1.BatchRegisterDevicesRequest\x1a\x32.carillon.registry.v1.BatchRegisterDevicesResponse\x12q\n\x10\x42\x61tchFindDevices\x12-.carillon.registry.v1.BatchFindDevicesRequest\x1a..carillon.registry.v1.BatchFindDevicesResponse\x12\x65\n\x0cUpdateDevice\x12).carillon.registry.v1.UpdateDeviceRequest\x1a*.carillon.registry.v1.UpdateDeviceResponse\x12\x65\n\x0c\x44\x65leteDevice\x12).carillon.registry.v1.DeleteDeviceRequest\x1a*.carillon.registry.v1.DeleteDeviceResponse\x12\x62\n\x0bListDevices\x12(.carillon.registry.v1.ListDevicesRequest\x1a).carillon.registry.v1.ListDevicesResponse\x12n\n\x0f\x42\x61tchGetDevices\x12,.carillon.registry.v1.BatchGetDevicesRequest\x1a-.carillon.registry.v1.BatchGetDevicesResponse\x12n\n\x0fGetDeviceReport\x12,.carillon.registry.v1.GetDeviceReportRequest\x1a-.carillon.registry.v1.GetDeviceReportResponse\x12n\n\x0fIdentifyDevices\x12,.carillon.registry.v1.IdentifyDevicesRequest\x1a-.carillon.registry.v1.IdentifyDevicesResponse\x12n\n\x0fReportAddresses\x12,.carillon.registry.v1.ReportAddressesRequest\x1a-.carillon.registry.v1.ReportAddressesResponse\x12q\n\x10\x43ountQuarantined\x12-.carillon.registry.v1.CountQuarantinedRequest\x1a..carillon.registry.v1.CountQuarantinedResponse\x12k\n\x0eRestoreDevices\x12+.carillon.registry.v1.RestoreDevicesRequest\x1a,.carillon.registry.v1.RestoreDevicesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.registry.v1.device_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADDRESSFINDING']._serialized_start=2528
-  _globals['_ADDRESSFINDING']._serialized_end=2693
-  _globals['_REGISTERDEVICEREQUEST']._serialized_start=202
-  _globals['_REGISTERDEVICEREQUEST']._serialized_end=287
-  _globals['_REGISTERDEVICERESPONSE']._serialized_start=289
-  _globals['_REGISTERDEVICERESPONSE']._serialized_end=359
-  _globals['_GETDEVICEREQUEST']._serialized_start=361
-  _globals['_GETDEVICEREQUEST']._serialized_end=414
-  _globals['_GETDEVICERESPONSE']._serialized_start=416
-  _globals['_GETDEVICERESPONSE']._serialized_end=481
-  _globals['_UPDATEDEVICEREQUEST']._serialized_start=484
-  _globals['_UPDATEDEVICEREQUEST']._serialized_end=616
-  _globals['_UPDATEDEVICERESPONSE']._serialized_start=618
-  _globals['_UPDATEDEVICERESPONSE']._serialized_end=686
-  _globals['_DELETEDEVICEREQUEST']._serialized_start=688
-  _globals['_DELETEDEVICEREQUEST']._serialized_end=744
-  _globals['_DELETEDEVICERESPONSE']._serialized_start=746
-  _globals['_DELETEDEVICERESPONSE']._serialized_end=768
-  _globals['_LISTDEVICESREQUEST']._serialized_start=771
-  _globals['_LISTDEVICESREQUEST']._serialized_end=941
-  _globals['_LISTDEVICESRESPONSE']._serialized_start=944
-  _globals['_LISTDEVICESRESPONSE']._serialized_end=1106
-  _globals['_BATCHGETDEVICESREQUEST']._serialized_start=1108
-  _globals['_BATCHGETDEVICESREQUEST']._serialized_end=1162
-  _globals['_BATCHGETDEVICESRESPONSE']._serialized_start=1164
-  _globals['_BATCHGETDEVICESRESPONSE']._serialized_end=1236
-  _globals['_GETDEVICEREPORTREQUEST']._serialized_start=1238
-  _globals['_GETDEVICEREPORTREQUEST']._serialized_end=1292
-  _globals['_GETDEVICEREPORTRESPONSE']._serialized_start=1294
-  _globals['_GETDEVICEREPORTRESPONSE']._serialized_end=1405
-  _globals['_REGISTRATIONCOUNT']._serialized_start=1407
-  _globals['_REGISTRATIONCOUNT']._serialized_end=1501
-  _globals['_IDENTIFYDEVICESREQUEST']._serialized_start=1504
-  _globals['_IDENTIFYDEVICESREQUEST']._serialized_end=1674
-  _globals['_UIDLIST']._serialized_start=1676
-  _globals['_UIDLIST']._serialized_end=1699
-  _globals['_DEVICEIDLIST']._serialized_start=1701
-  _globals['_DEVICEIDLIST']._serialized_end=1735
-  _globals['_IDENTIFYDEVICESRESPONSE']._serialized_start=1737
-  _globals['_IDENTIFYDEVICESRESPONSE']._serialized_end=1817
-  _globals['_DEVICEIDENTITY']._serialized_start=1820
-  _globals['_DEVICEIDENTITY']._serialized_end=1998
-  _globals['_REPORTADDRESSESREQUEST']._serialized_start=2000
-  _globals['_REPORTADDRESSESREQUEST']._serialized_end=2078
-  _globals['_ADDRESSREPORT']._serialized_start=2081
-  _globals['_ADDRESSREPORT']._serialized_end=2252
-  _globals['_REPORTADDRESSESRESPONSE']._serialized_start=2254
-  _globals['_REPORTADDRESSESRESPONSE']._serialized_end=2328
-  _globals['_COUNTQUARANTINEDREQUEST']._serialized_start=2330
-  _globals['_COUNTQUARANTINEDREQUEST']._serialized_end=2371
-  _globals['_COUNTQUARANTINEDRESPONSE']._serialized_start=2373
-  _globals['_COUNTQUARANTINEDRESPONSE']._serialized_end=2414
-  _globals['_RESTOREDEVICESREQUEST']._serialized_start=2416
-  _globals['_RESTOREDEVICESREQUEST']._serialized_end=2475
-  _globals['_RESTOREDEVICESRESPONSE']._serialized_start=2477
-  _globals['_RESTOREDEVICESRESPONSE']._serialized_end=2525
-  _globals['_DEVICESERVICE']._serialized_start=2696
-  _globals['_DEVICESERVICE']._serialized_end=3892
+  _globals['_ADDRESSFINDING']._serialized_start=3076
+  _globals['_ADDRESSFINDING']._serialized_end=3241
+  _globals['_REGISTERDEVICEREQUEST']._serialized_start=243
+  _globals['_REGISTERDEVICEREQUEST']._serialized_end=328
+  _globals['_REGISTERDEVICERESPONSE']._serialized_start=330
+  _globals['_REGISTERDEVICERESPONSE']._serialized_end=400
+  _globals['_GETDEVICEREQUEST']._serialized_start=402
+  _globals['_GETDEVICEREQUEST']._serialized_end=455
+  _globals['_GETDEVICERESPONSE']._serialized_start=457
+  _globals['_GETDEVICERESPONSE']._serialized_end=522
+  _globals['_BATCHREGISTERDEVICESREQUEST']._serialized_start=524
+  _globals['_BATCHREGISTERDEVICESREQUEST']._serialized_end=621
+  _globals['_BATCHREGISTERDEVICESRESPONSE']._serialized_start=623
+  _globals['_BATCHREGISTERDEVICESRESPONSE']._serialized_end=708
+  _globals['_BATCHFINDDEVICESREQUEST']._serialized_start=710
+  _globals['_BATCHFINDDEVICESREQUEST']._serialized_end=794
+  _globals['_BATCHFINDDEVICESRESPONSE']._serialized_start=796
+  _globals['_BATCHFINDDEVICESRESPONSE']._serialized_end=877
+  _globals['_DEVICEVERDICT']._serialized_start=880
+  _globals['_DEVICEVERDICT']._serialized_end=1029
+  _globals['_UPDATEDEVICEREQUEST']._serialized_start=1032
+  _globals['_UPDATEDEVICEREQUEST']._serialized_end=1164
+  _globals['_UPDATEDEVICERESPONSE']._serialized_start=1166
+  _globals['_UPDATEDEVICERESPONSE']._serialized_end=1234
+  _globals['_DELETEDEVICEREQUEST']._serialized_start=1236
+  _globals['_DELETEDEVICEREQUEST']._serialized_end=1292
+  _globals['_DELETEDEVICERESPONSE']._serialized_start=1294
+  _globals['_DELETEDEVICERESPONSE']._serialized_end=1316
+  _globals['_LISTDEVICESREQUEST']._serialized_start=1319
+  _globals['_LISTDEVICESREQUEST']._serialized_end=1489
+  _globals['_LISTDEVICESRESPONSE']._serialized_start=1492
+  _globals['_LISTDEVICESRESPONSE']._serialized_end=1654
+  _globals['_BATCHGETDEVICESREQUEST']._serialized_start=1656
+  _globals['_BATCHGETDEVICESREQUEST']._serialized_end=1710
+  _globals['_BATCHGETDEVICESRESPONSE']._serialized_start=1712
+  _globals['_BATCHGETDEVICESRESPONSE']._serialized_end=1784
+  _globals['_GETDEVICEREPORTREQUEST']._serialized_start=1786
+  _globals['_GETDEVICEREPORTREQUEST']._serialized_end=1840
+  _globals['_GETDEVICEREPORTRESPONSE']._serialized_start=1842
+  _globals['_GETDEVICEREPORTRESPONSE']._serialized_end=1953
+  _globals['_REGISTRATIONCOUNT']._serialized_start=1955
+  _globals['_REGISTRATIONCOUNT']._serialized_end=2049
+  _globals['_IDENTIFYDEVICESREQUEST']._serialized_start=2052
+  _globals['_IDENTIFYDEVICESREQUEST']._serialized_end=2222
+  _globals['_UIDLIST']._serialized_start=2224
+  _globals['_UIDLIST']._serialized_end=2247
+  _globals['_DEVICEIDLIST']._serialized_start=2249
+  _globals['_DEVICEIDLIST']._serialized_end=2283
+  _globals['_IDENTIFYDEVICESRESPONSE']._serialized_start=2285
+  _globals['_IDENTIFYDEVICESRESPONSE']._serialized_end=2365
+  _globals['_DEVICEIDENTITY']._serialized_start=2368
+  _globals['_DEVICEIDENTITY']._serialized_end=2546
+  _globals['_REPORTADDRESSESREQUEST']._serialized_start=2548
+  _globals['_REPORTADDRESSESREQUEST']._serialized_end=2626
+  _globals['_ADDRESSREPORT']._serialized_start=2629
+  _globals['_ADDRESSREPORT']._serialized_end=2800
+  _globals['_REPORTADDRESSESRESPONSE']._serialized_start=2802
+  _globals['_REPORTADDRESSESRESPONSE']._serialized_end=2876
+  _globals['_COUNTQUARANTINEDREQUEST']._serialized_start=2878
+  _globals['_COUNTQUARANTINEDREQUEST']._serialized_end=2919
+  _globals['_COUNTQUARANTINEDRESPONSE']._serialized_start=2921
+  _globals['_COUNTQUARANTINEDRESPONSE']._serialized_end=2962
+  _globals['_RESTOREDEVICESREQUEST']._serialized_start=2964
+  _globals['_RESTOREDEVICESREQUEST']._serialized_end=3023
+  _globals['_RESTOREDEVICESRESPONSE']._serialized_start=3025
+  _globals['_RESTOREDEVICESRESPONSE']._serialized_end=3073
+  _globals['_DEVICESERVICE']._serialized_start=3244
+  _globals['_DEVICESERVICE']._serialized_end=4682
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from carillon.registry.v1 import device_pb2 as _device_pb2
+from carillon.registry.v1 import error_reason_pb2 as _error_reason_pb2
 from carillon.type.v1 import platform_pb2 as _platform_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -144,6 +145,130 @@ class GetDeviceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetDeviceResponse: _TypeAlias = GetDeviceResponse  # noqa: Y015
+
+@_typing.final
+class BatchRegisterDevicesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def registrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisterDeviceRequest]:
+        """Required. 1 to 400."""
+
+    def __init__(
+        self,
+        *,
+        registrations: _abc.Iterable[Global___RegisterDeviceRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["registrations", b"registrations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRegisterDevicesRequest: _TypeAlias = BatchRegisterDevicesRequest  # noqa: Y015
+
+@_typing.final
+class BatchRegisterDevicesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceVerdict]:
+        """In the order asked."""
+
+    def __init__(
+        self,
+        *,
+        verdicts: _abc.Iterable[Global___DeviceVerdict] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRegisterDevicesResponse: _TypeAlias = BatchRegisterDevicesResponse  # noqa: Y015
+
+@_typing.final
+class BatchFindDevicesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetDeviceRequest]:
+        """Required. 1 to 400."""
+
+    def __init__(
+        self,
+        *,
+        questions: _abc.Iterable[Global___GetDeviceRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchFindDevicesRequest: _TypeAlias = BatchFindDevicesRequest  # noqa: Y015
+
+@_typing.final
+class BatchFindDevicesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceVerdict]:
+        """In the order asked."""
+
+    def __init__(
+        self,
+        *,
+        verdicts: _abc.Iterable[Global___DeviceVerdict] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchFindDevicesResponse: _TypeAlias = BatchFindDevicesResponse  # noqa: Y015
+
+@_typing.final
+class DeviceVerdict(_message.Message):
+    """What became of one entry of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    refused: _error_reason_pb2.ErrorReason.ValueType
+    """Why the entry was refused; unspecified if it was not."""
+    field: _builtins.str
+    """Of FIELD_INVALID: the field, as RegisterDevice and GetDevice name it."""
+    description: _builtins.str
+    """Of FIELD_INVALID: what is wrong with the field."""
+    @_builtins.property
+    def device(self) -> _device_pb2.Device:
+        """Without variables. Absent if the entry was refused."""
+
+    def __init__(
+        self,
+        *,
+        device: _device_pb2.Device | None = ...,
+        refused: _error_reason_pb2.ErrorReason.ValueType = ...,
+        field: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "device", b"device", "field", b"field", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceVerdict: _TypeAlias = DeviceVerdict  # noqa: Y015
 
 @_typing.final
 class UpdateDeviceRequest(_message.Message):

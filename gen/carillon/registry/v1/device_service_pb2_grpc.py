@@ -45,6 +45,16 @@ class DeviceServiceStub:
                 request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceRequest.SerializeToString,
                 response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceResponse.FromString,
                 _registered_method=True)
+        self.BatchRegisterDevices = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/BatchRegisterDevices',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesResponse.FromString,
+                _registered_method=True)
+        self.BatchFindDevices = channel.unary_unary(
+                '/carillon.registry.v1.DeviceService/BatchFindDevices',
+                request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesResponse.FromString,
+                _registered_method=True)
         self.UpdateDevice = channel.unary_unary(
                 '/carillon.registry.v1.DeviceService/UpdateDevice',
                 request_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.UpdateDeviceRequest.SerializeToString,
@@ -114,6 +124,28 @@ class DeviceServiceServicer:
 
         Errors:
         NOT_FOUND APPLICATION_NOT_FOUND, DEVICE_NOT_FOUND
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRegisterDevices(self, request, context):
+        """Registers devices as RegisterDevice does, each for itself: what one is
+        refused for does not keep another out. For those who speak for many clients
+        at once. Safe to repeat.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchFindDevices(self, request, context):
+        """Reads devices as GetDevice does, each for itself, without their variables.
+
+        Errors:
+        INVALID_ARGUMENT FIELD_INVALID
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,6 +267,16 @@ def add_DeviceServiceServicer_to_server(servicer, server):
                     request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceRequest.FromString,
                     response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceResponse.SerializeToString,
             ),
+            'BatchRegisterDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRegisterDevices,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesResponse.SerializeToString,
+            ),
+            'BatchFindDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchFindDevices,
+                    request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesRequest.FromString,
+                    response_serializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesResponse.SerializeToString,
+            ),
             'UpdateDevice': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateDevice,
                     request_deserializer=carillon_dot_registry_dot_v1_dot_device__service__pb2.UpdateDeviceRequest.FromString,
@@ -336,6 +378,60 @@ class DeviceService:
             '/carillon.registry.v1.DeviceService/GetDevice',
             carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceRequest.SerializeToString,
             carillon_dot_registry_dot_v1_dot_device__service__pb2.GetDeviceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRegisterDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/BatchRegisterDevices',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchRegisterDevicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchFindDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carillon.registry.v1.DeviceService/BatchFindDevices',
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesRequest.SerializeToString,
+            carillon_dot_registry_dot_v1_dot_device__service__pb2.BatchFindDevicesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,20 @@ class DeviceServiceStub:
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, DEVICE_NOT_FOUND
     """
+    BatchRegisterDevices: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.BatchRegisterDevicesRequest, _device_service_pb2.BatchRegisterDevicesResponse]
+    """Registers devices as RegisterDevice does, each for itself: what one is
+    refused for does not keep another out. For those who speak for many clients
+    at once. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    BatchFindDevices: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.BatchFindDevicesRequest, _device_service_pb2.BatchFindDevicesResponse]
+    """Reads devices as GetDevice does, each for itself, without their variables.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
     UpdateDevice: _grpc.UnaryUnaryMultiCallable[_device_service_pb2.UpdateDeviceRequest, _device_service_pb2.UpdateDeviceResponse]
     """Changes what update_mask names; a new address is vouched for by it. A device
     that is not ACTIVE counts as absent. Safe to repeat.
@@ -135,6 +149,20 @@ class DeviceServiceAsyncStub(DeviceServiceStub):
 
     Errors:
       NOT_FOUND APPLICATION_NOT_FOUND, DEVICE_NOT_FOUND
+    """
+    BatchRegisterDevices: _aio.UnaryUnaryMultiCallable[_device_service_pb2.BatchRegisterDevicesRequest, _device_service_pb2.BatchRegisterDevicesResponse]  # type: ignore[assignment]
+    """Registers devices as RegisterDevice does, each for itself: what one is
+    refused for does not keep another out. For those who speak for many clients
+    at once. Safe to repeat.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
+    """
+    BatchFindDevices: _aio.UnaryUnaryMultiCallable[_device_service_pb2.BatchFindDevicesRequest, _device_service_pb2.BatchFindDevicesResponse]  # type: ignore[assignment]
+    """Reads devices as GetDevice does, each for itself, without their variables.
+
+    Errors:
+      INVALID_ARGUMENT FIELD_INVALID
     """
     UpdateDevice: _aio.UnaryUnaryMultiCallable[_device_service_pb2.UpdateDeviceRequest, _device_service_pb2.UpdateDeviceResponse]  # type: ignore[assignment]
     """Changes what update_mask names; a new address is vouched for by it. A device
@@ -232,6 +260,32 @@ class DeviceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           NOT_FOUND APPLICATION_NOT_FOUND, DEVICE_NOT_FOUND
+        """
+
+    @_abc_1.abstractmethod
+    def BatchRegisterDevices(
+        self,
+        request: _device_service_pb2.BatchRegisterDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.BatchRegisterDevicesResponse, _abc.Awaitable[_device_service_pb2.BatchRegisterDevicesResponse]]:
+        """Registers devices as RegisterDevice does, each for itself: what one is
+        refused for does not keep another out. For those who speak for many clients
+        at once. Safe to repeat.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
+        """
+
+    @_abc_1.abstractmethod
+    def BatchFindDevices(
+        self,
+        request: _device_service_pb2.BatchFindDevicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_device_service_pb2.BatchFindDevicesResponse, _abc.Awaitable[_device_service_pb2.BatchFindDevicesResponse]]:
+        """Reads devices as GetDevice does, each for itself, without their variables.
+
+        Errors:
+          INVALID_ARGUMENT FIELD_INVALID
         """
 
     @_abc_1.abstractmethod

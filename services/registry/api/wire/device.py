@@ -1,10 +1,12 @@
 """Devices, their updates, and the reports of dead addresses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from carillon.registry.v1 import device_pb2, device_service_pb2
-from services.kit.faults import FieldInvalid
+from carillon.registry.v1.error_reason_pb2 import ErrorReason
+from services.kit.faults import Fault, FieldInvalid
 from services.registry.api.wire import checks, platform
 from services.registry.domain.device import (
     AddressReport,
@@ -22,6 +24,10 @@ from services.registry.domain.device import (
     Registration,
     State,
 )
+from services.registry.domain.faults import ApplicationNotFound, DeviceNotFound
+
+M = TypeVar("M")
+T = TypeVar("T")
 
 MAX_ADDRESS_BYTES = 4096
 MAX_VARIABLES = 50
@@ -33,6 +39,7 @@ MAX_REPORTS = 1000
 MAX_DAYS = 366
 # Even the longest of so many fit into one message.
 MAX_BATCH = 200
+MAX_ENTRIES = 400
 
 MASK = ("address", "user_id", "variables", "platform")
 
@@ -40,6 +47,11 @@ STATES = {
     State.ACTIVE: device_pb2.DEVICE_STATE_ACTIVE,
     State.QUARANTINED: device_pb2.DEVICE_STATE_QUARANTINED,
     State.DEAD: device_pb2.DEVICE_STATE_DEAD,
+}
+REFUSALS = {
+    FieldInvalid.reason: ErrorReason.ERROR_REASON_FIELD_INVALID,
+    ApplicationNotFound.reason: ErrorReason.ERROR_REASON_APPLICATION_NOT_FOUND,
+    DeviceNotFound.reason: ErrorReason.ERROR_REASON_DEVICE_NOT_FOUND,
 }
 FINDINGS: dict[int, Finding] = {
     device_service_pb2.ADDRESS_FINDING_DEAD: State.DEAD,
@@ -64,6 +76,32 @@ def parse_registration(request: device_service_pb2.RegisterDeviceRequest) -> Reg
         variables=_parse_variables(device.variables),
         user_agent=checks.text("device.user_agent", device.user_agent, 0, MAX_USER_AGENT),
     )
+
+
+def parse_registrations(
+    request: device_service_pb2.BatchRegisterDevicesRequest,
+) -> list[Registration | Fault]:
+    checks.count("registrations", len(request.registrations), 1, MAX_ENTRIES)
+    return [_attempt(parse_registration, each) for each in request.registrations]
+
+
+def parse_lookups(
+    request: device_service_pb2.BatchFindDevicesRequest,
+) -> list[tuple[UUID, str] | Fault]:
+    checks.count("questions", len(request.questions), 1, MAX_ENTRIES)
+    return [_attempt(parse_lookup, each) for each in request.questions]
+
+
+def parse_lookup(request: device_service_pb2.GetDeviceRequest) -> tuple[UUID, str]:
+    return checks.guid("app_id", request.app_id), parse_device_id(request.device_id)
+
+
+def _attempt(parse: Callable[[M], T], entry: M) -> T | Fault:
+    """What is wrong with one entry of a batch stands in its place."""
+    try:
+        return parse(entry)
+    except Fault as fault:
+        return fault
 
 
 def parse_update(request: device_service_pb2.UpdateDeviceRequest) -> DeviceUpdate:
@@ -161,13 +199,32 @@ def parse_restored(request: device_service_pb2.RestoreDevicesRequest) -> tuple[U
 
 
 def show(device: Device) -> device_pb2.Device:
+    shown = show_short(device)
+    if device.variables:
+        shown.variables.update(device.variables)
+    return shown
+
+
+def show_verdict(verdict: Device | BaseException) -> device_service_pb2.DeviceVerdict:
+    """Whatever is no fault of the entry's own is raised."""
+    if isinstance(verdict, Device):
+        return device_service_pb2.DeviceVerdict(device=show_short(verdict))
+    if not isinstance(verdict, FieldInvalid | ApplicationNotFound | DeviceNotFound):
+        raise verdict
+    refused = device_service_pb2.DeviceVerdict(refused=REFUSALS[verdict.reason])
+    for field, description in verdict.violations:
+        refused.field, refused.description = field, description
+    return refused
+
+
+def show_short(device: Device) -> device_pb2.Device:
+    """Without variables."""
     return device_pb2.Device(
         uid=device.uid,
         device_id=device.device_id,
         platform=platform.TO_WIRE[device.platform],
         address=device.address,
         user_id=device.user_id or "",
-        variables=device.variables,
         state=STATES[device.state],
         address_time=checks.timestamp(device.address_time),
         create_time=checks.timestamp(device.create_time),
