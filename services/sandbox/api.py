@@ -16,9 +16,11 @@ from services.sandbox.addresses import canonical, fresh_apns, fresh_fcm
 from services.sandbox.arrivals import Arrival, Wanted
 from services.sandbox.asked import (
     BehaviourAsked,
+    ProtocolsAsked,
     SubscriptionAsked,
     TokenAsked,
     Unacceptable,
+    name_settings,
     read_page,
 )
 from services.sandbox.behaviours import Behaviour, Rule, TooManyRules, prefix
@@ -49,6 +51,8 @@ class Api:
             Route("/api/behaviours", self.list_behaviours, methods=["GET"]),
             Route("/api/behaviours", self.order_behaviour, methods=["PUT"]),
             Route("/api/behaviours", self.clear_behaviours, methods=["DELETE"]),
+            Route("/api/protocols", self.show_protocols, methods=["GET"]),
+            Route("/api/protocols", self.offer_protocols, methods=["PUT"]),
             Route("/api/credentials", self.show_credentials, methods=["GET"]),
         ]
         return Starlette(
@@ -139,6 +143,15 @@ class Api:
         self.sandbox.behaviours.clear()
         return Response(status_code=204)
 
+    async def show_protocols(self, _request: Request) -> Response:
+        return _json({"protocols": self.sandbox.offer.protocols})
+
+    async def offer_protocols(self, request: Request) -> Response:
+        asked = await _read(request, ProtocolsAsked)
+        asked.check()
+        self.sandbox.offer.protocols = tuple(asked.protocols)
+        return Response(status_code=204)
+
     async def show_credentials(self, _request: Request) -> Response:
         return _json(self.sandbox.credentials)
 
@@ -185,6 +198,9 @@ def _show_rule(rule: Rule) -> dict[str, Any]:
         "since": instruction.since,
         "status": instruction.status,
         "reason": instruction.reason,
+        "html": instruction.html,
+        "quota": instruction.quota,
+        "settings": name_settings(instruction.settings),
     }
 
 

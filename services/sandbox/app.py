@@ -16,7 +16,7 @@ from services.sandbox.behaviours import Behaviours
 from services.sandbox.gateways import apns, fcm, oauth, webpush
 from services.sandbox.gateways.contract import Gateway
 from services.sandbox.identity import Identity
-from services.sandbox.premises import Sandbox
+from services.sandbox.premises import Offer, Sandbox
 from services.sandbox.reception import Reception
 from services.sandbox.settings import Settings
 from services.sandbox.subscriptions import PATH as WEBPUSH_PATH
@@ -43,6 +43,7 @@ async def running(settings: Settings, clock: Clock = _now) -> AsyncIterator[Sand
         Subscriptions(folder / "subscriptions.jsonl") as subscriptions,
     ):
         gateway_url = _url("https", settings.sandbox_host, gateway_socket)
+        offer = Offer()
         sandbox = Sandbox(
             api_url=_url("http", api_socket.getsockname()[0], api_socket),
             gateway_url=gateway_url,
@@ -54,12 +55,15 @@ async def running(settings: Settings, clock: Clock = _now) -> AsyncIterator[Sand
             arrivals=Arrivals(settings.sandbox_keep),
             behaviours=Behaviours(),
             subscriptions=subscriptions,
+            offer=offer,
         )
         gateways = _gateways(owner, settings.sandbox_bundle_id, sandbox)
         reception = Reception(gateways, sandbox.behaviours, sandbox.arrivals, clock)
         api = Api(sandbox, partial(listeners.answers, gateway_socket, issued.client_context()))
         async with (
-            http2.serving(reception.answer, gateway_socket, issued.open_context()),
+            http2.serving(
+                reception.answer, gateway_socket, issued.open_context(lambda: offer.protocols)
+            ),
             listeners.serving(api.application(), api_socket),
         ):
             try:

@@ -19,6 +19,15 @@ MAX_DELAY_SECONDS = 600.0
 # For which each gateway has a word of its own.
 USUAL_STATUSES = {None, 500, 503}
 LEAST_STATUS, MOST_STATUS = 400, 599
+QUOTAS = ("project", "device", "topic")
+# HTTP/2's numbers for what may change (RFC 9113 §6.5.2), and the least and the most of each.
+SETTINGS = {
+    "max_concurrent_streams": (0x3, 0, 0xFFFF_FFFF),
+    "initial_window_size": (0x4, 0, 0x7FFF_FFFF),
+    "max_frame_size": (0x5, 0x4000, 0xFF_FFFF),
+}
+# What changes where nothing else is said: less than a sender used up to now.
+USUAL_SETTINGS = {"max_concurrent_streams": 2, "initial_window_size": 1000}
 _REASON = re.compile(r"[A-Za-z0-9_ ]{1,64}")
 
 
@@ -52,6 +61,9 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
     since: float | None = None
     status: int | None = None
     reason: str | None = None
+    html: bool = False
+    quota: str | None = None
+    settings: dict[str, int] | None = None
 
     def check(self) -> None:
         """Raise Unacceptable for what the types alone do not forbid."""
@@ -65,11 +77,30 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
             raise Unacceptable("retry_after must not be negative")
         if not 0 <= self.delay <= MAX_DELAY_SECONDS:
             raise Unacceptable(f"delay must be 0 to {MAX_DELAY_SECONDS} seconds")
+        if self.quota is not None and self.quota not in QUOTAS:
+            raise Unacceptable(f"quota must be one of {', '.join(QUOTAS)}")
+        if self.quota is not None and self.behaviour is not Behaviour.THROTTLED:
+            raise Unacceptable("only what is throttled has a quota")
+        self._check_settings()
         self._check_error()
+
+    def _check_settings(self) -> None:
+        if self.settings is not None and self.behaviour is not Behaviour.SETTINGS:
+            raise Unacceptable("only the behaviour settings has settings")
+        for name, value in (self.settings or {}).items():
+            if name not in SETTINGS:
+                raise Unacceptable(f"settings are of {', '.join(SETTINGS)}")
+            _, least, most = SETTINGS[name]
+            if not least <= value <= most:
+                raise Unacceptable(f"{name} must be {least} to {most}")
 
     def _check_error(self) -> None:
         if self.status is not None and not LEAST_STATUS <= self.status <= MOST_STATUS:
             raise Unacceptable(f"status must be {LEAST_STATUS} to {MOST_STATUS}")
+        if self.html and (self.behaviour is not Behaviour.ERROR or self.reason is not None):
+            raise Unacceptable("only an error without a reason is a page")
+        if self.html:
+            return
         if self.reason is None and self.status not in USUAL_STATUSES:
             raise Unacceptable("a status but 500 and 503 needs a reason")
         if self.reason is None:
@@ -87,7 +118,28 @@ class BehaviourAsked(msgspec.Struct, forbid_unknown_fields=True):
             since=self.since,
             status=self.status,
             reason=self.reason,
+            html=self.html,
+            quota=self.quota,
+            settings=self._number_settings(),
         )
+
+    def _number_settings(self) -> dict[int, int]:
+        if self.behaviour is not Behaviour.SETTINGS:
+            return {}
+        named = USUAL_SETTINGS if self.settings is None else self.settings
+        return {SETTINGS[name][0]: value for name, value in named.items()}
+
+
+def name_settings(settings: Mapping[int, int]) -> dict[str, int]:
+    return {name: settings[number] for name, (number, *_) in SETTINGS.items() if number in settings}
+
+
+class ProtocolsAsked(msgspec.Struct, forbid_unknown_fields=True):
+    protocols: list[Literal["h2", "http/1.1"]]
+
+    def check(self) -> None:
+        if not self.protocols or len(set(self.protocols)) < len(self.protocols):
+            raise Unacceptable("protocols must name h2, http/1.1, or both")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Faults on demand: which answer a well-formed notification gets, by order or by its address."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_RULES = 100_000
@@ -18,6 +19,10 @@ class Behaviour(StrEnum):
     RESET = "reset"
     GOAWAY = "goaway"
     UNAUTHORIZED = "unauthorized"
+    SILENT = "silent"
+    DEAF = "deaf"
+    SETTINGS = "settings"
+    HTTP1 = "http1"
 
 
 # An APNs address is hexadecimal, so it cannot begin with the word itself. Eight digits: a random
@@ -31,6 +36,10 @@ HEX_PREFIXES = {
     "0dd00dd0": Behaviour.RESET,
     "60a860a8": Behaviour.GOAWAY,
     "04030403": Behaviour.UNAUTHORIZED,
+    "51e451e4": Behaviour.SILENT,
+    "deafdeaf": Behaviour.DEAF,
+    "5e775e77": Behaviour.SETTINGS,
+    "11011101": Behaviour.HTTP1,
 }
 HEX_PREFIX_LENGTH = 8
 _WORDS = {behaviour.value: behaviour for behaviour in Behaviour}
@@ -50,6 +59,12 @@ class Instruction:
     # The status of an error, and the vendor's word for it; None means the gateway's usual ones.
     status: int | None = None
     reason: str | None = None
+    # An error comes from a proxy before the gateway: a page, not the vendor's JSON.
+    html: bool = False
+    # Whose quota of FCM's is used up; None means that it does not say.
+    quota: str | None = None
+    # HTTP/2's settings by number, as they are from this request on.
+    settings: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,9 +37,9 @@ class Certificates:
         context.load_cert_chain(self.server_file, self.server_key_file)
         return context
 
-    def open_context(self) -> SSL.Context:
+    def open_context(self, spoken: Callable[[], Sequence[str]] = lambda: ("h2",)) -> SSL.Context:
         """As `server_context`, and takes any client certificate."""
-        return tls.open_context(self.server_file, self.server_key_file)
+        return tls.open_context(self.server_file, self.server_key_file, spoken)
 
     def client_context(self) -> ssl.SSLContext:
         """Trusts this sandbox and nobody else."""

@@ -1,6 +1,6 @@
 """What crosses the seam between the HTTP/2 server and the imitated gateways."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.x509 import Certificate
@@ -18,6 +18,7 @@ class Request:
     connection: int = 0
     # What the client showed of itself in the handshake; nobody has judged it yet.
     client: Certificate | None = None
+    is_http2: bool = True
 
     def header(self, name: str) -> str | None:
         """The first value of a header, or None if it was not sent."""
@@ -30,6 +31,8 @@ class Response:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    # HTTP/2's, by number: changed for the connection before it answers.
+    settings: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +47,17 @@ class TurnAway:
     reason: str
 
 
-Answer = Response | HangUp | TurnAway
+@dataclass(frozen=True, slots=True)
+class FallSilent:
+    """Say nothing more on the connection, not even that it lives; and read on, or not."""
+
+    is_deaf: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WantHttp1:
+    """Refuse the stream as not processed: it is to be asked by HTTP/1.1."""
+
+
+Answer = Response | HangUp | TurnAway | FallSilent | WantHttp1
+Answerer = Callable[[Request], Awaitable[Answer]]

@@ -8,7 +8,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, cast
@@ -33,7 +33,16 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 from OpenSSL import SSL
 
-from services.sandbox.exchange import Answer, HangUp, Request, Response, TurnAway
+from services.sandbox.exchange import (
+    Answerer,
+    FallSilent,
+    HangUp,
+    Request,
+    Response,
+    TurnAway,
+    WantHttp1,
+)
+from services.sandbox.http1 import Http1Connection
 from services.sandbox.tls import TlsProtocol
 
 log = structlog.get_logger()
@@ -47,8 +56,6 @@ CONNECTION_WINDOW = 1 << 20
 DEFAULT_WINDOW = 65535
 # How long a stopping server waits for answers in progress.
 GRACE_SECONDS = 3.0
-
-Answerer = Callable[[Request], Awaitable[Answer]]
 
 
 class _Incoming:
@@ -82,7 +89,7 @@ class _Incoming:
 class Connection(asyncio.Protocol):
     """One client. Frames of a turn of the loop leave in one write."""
 
-    def __init__(self, number: int, answer: Answerer, connections: set["Connection"]) -> None:
+    def __init__(self, number: int, answer: Answerer, connections: set[Any]) -> None:
         self._number = number
         self._answer = answer
         self._connections = connections
@@ -95,6 +102,7 @@ class Connection(asyncio.Protocol):
         self._flush_planned = False
         self._may_write = True
         self._leaving = False
+        self._silent = False
         self._client: x509.Certificate | None = None
         self.closed = asyncio.Event()
 
@@ -135,6 +143,8 @@ class Connection(asyncio.Protocol):
 
     def leave(self, reason: str) -> None:
         """Take no further streams; close when those in progress are answered."""
+        if self._silent:
+            self.abort()
         if not (self._leaving or self._transport.is_closing()):
             self._say_goaway(reason, self._last_stream)
 
@@ -193,6 +203,12 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             case TurnAway(reason):
                 self._turn_away(stream_id, reason)
+            case WantHttp1():
+                self._h2.reset_stream(stream_id, ErrorCodes.HTTP_1_1_REQUIRED)
+            case FallSilent(is_deaf):
+                self._silent = True
+                if is_deaf:
+                    self._transport.pause_reading()
         self._plan_flush()
 
     def _turn_away(self, stream_id: int, reason: str) -> None:
@@ -217,6 +233,8 @@ class Connection(asyncio.Protocol):
         self._plan_flush()
 
     def _respond(self, stream_id: int, response: Response) -> None:
+        if response.settings:
+            self._h2.update_settings(dict(response.settings))
         headers = [
             (":status", str(response.status)),
             ("content-length", str(len(response.body))),
@@ -247,7 +265,7 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_planned = False
-        if not self._may_write or self._transport.is_closing():
+        if not self._may_write or self._silent or self._transport.is_closing():
             return
         if frames := self._h2.data_to_send():
             self._transport.write(frames)
@@ -285,11 +303,14 @@ async def serving(
 ) -> AsyncIterator[None]:
     """Serve on a bound socket, and end every connection in order on leaving."""
     numbers = count(1)
-    connections: set[Connection] = set()
+    connections: set[Connection | Http1Connection] = set()
+
+    def choose(protocol: str) -> Connection | Http1Connection:
+        kind = Connection if protocol == "h2" else Http1Connection
+        return kind(next(numbers), answer, connections)
 
     def connect() -> asyncio.Protocol:
-        connection = Connection(next(numbers), answer, connections)
-        return TlsProtocol(tls, connection) if isinstance(tls, SSL.Context) else connection
+        return TlsProtocol(tls, choose) if isinstance(tls, SSL.Context) else choose("h2")
 
     server = await asyncio.get_running_loop().create_server(
         connect, sock=listener, ssl=tls if isinstance(tls, ssl.SSLContext) else None
@@ -301,7 +322,7 @@ async def serving(
         await _end(connections)
 
 
-async def _end(connections: set[Connection]) -> None:
+async def _end(connections: set[Connection | Http1Connection]) -> None:
     remaining = list(connections)
     for connection in remaining:
         connection.leave("Shutdown")

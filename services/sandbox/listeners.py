@@ -60,14 +60,13 @@ async def serving(application: Starlette, listener: socket.socket) -> AsyncItera
 
 
 async def answers(listener: socket.socket, tls: ssl.SSLContext) -> bool:
-    """Whether a TLS handshake with the listener ends in HTTP/2 within two seconds."""
+    """Whether a TLS handshake with the listener ends well within two seconds."""
     host, port = listener.getsockname()[:2]
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(
                 host, port, ssl=tls, server_hostname="localhost"
             )
-            chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
             writer.transport.abort()
-            return bool(chosen == "h2")
+            return True
     return False

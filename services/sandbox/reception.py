@@ -2,13 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 
 import structlog
 
 from services.sandbox.arrivals import Arrivals
 from services.sandbox.behaviours import Behaviour, Behaviours, Instruction
-from services.sandbox.exchange import Answer, HangUp, Request, Response, TurnAway
+from services.sandbox.exchange import (
+    Answer,
+    FallSilent,
+    HangUp,
+    Request,
+    Response,
+    TurnAway,
+    WantHttp1,
+)
 from services.sandbox.gateways.contract import Gateway, Notification, Refused, find_fault
 
 log = structlog.get_logger()
@@ -35,6 +45,8 @@ class Reception:
         gateway = self._route(request.path)
         if gateway is None:
             return Response(404, b'{"error":"no gateway answers on this path"}')
+        if gateway.name == "apns" and not request.is_http2:
+            return HangUp()  # Apple speaks nothing else
         now = self._clock()
         try:
             notification = gateway.examine(request, now)
@@ -60,11 +72,18 @@ class Reception:
             case Behaviour.GOAWAY:
                 # Not processed, hence not noted: the sender may safely repeat it.
                 return TurnAway("Shutdown")
+            case Behaviour.HTTP1 if request.is_http2:
+                return WantHttp1()
+            case Behaviour.SILENT | Behaviour.DEAF as behaviour:
+                self._note(gateway, notification, NO_ANSWER, behaviour)
+                return FallSilent(is_deaf=behaviour is Behaviour.DEAF)
         answer = gateway.accept(request, notification)
         if notification.delivered:
             self._note(gateway, notification, answer.status, "")
         if instruction.behaviour is Behaviour.SLOW:
             await asyncio.sleep(instruction.delay)
+        if instruction.behaviour is Behaviour.SETTINGS:
+            return replace(answer, settings=instruction.settings)
         return answer
 
     def _refuse(
@@ -75,6 +94,8 @@ class Reception:
         else:
             # No arrival tells of it, and a sender that gets no token is hard to understand.
             log.info("refused", gateway=gateway.name, reason=refused.reason, why=refused.message)
+        if refused.is_page:
+            return _write_page(refused.status)
         return gateway.refuse(request, refused)
 
     def _note(self, gateway: Gateway, notification: Notification, status: int, reason: str) -> None:
@@ -93,3 +114,11 @@ class Reception:
             if path.startswith(beginning):
                 return gateway
         return None
+
+
+def _write_page(status: int) -> Response:
+    """As a proxy words it that does not reach the gateway behind it."""
+    known = {each.value: each.phrase for each in HTTPStatus}
+    title = f"{status} {known.get(status, '')}".rstrip()
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Response(status, page.encode(), {"content-type": "text/html"})

@@ -5,6 +5,7 @@ anyone could ask what they are: those that tests make for themselves among them.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -28,29 +29,34 @@ class Inner(Protocol):
     def resume_writing(self) -> None: ...
 
 
-def open_context(certificate: Path, key: Path) -> SSL.Context:
-    """TLS 1.2 or later, HTTP/2 as the only protocol offered, any client certificate or none."""
+def open_context(
+    certificate: Path, key: Path, spoken: Callable[[], Sequence[str]] = lambda: ("h2",)
+) -> SSL.Context:
+    """TLS 1.2 or later, any client certificate or none, and what is `spoken` at the time."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.use_certificate_chain_file(str(certificate))
     context.use_privatekey_file(str(key))
-    context.set_alpn_select_callback(_choose)
+
+    def choose(_connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401  a mark
+        ours = (each.encode() for each in spoken())
+        return next((each for each in ours if each in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    context.set_alpn_select_callback(choose)
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     return context
 
 
-def _choose(_connection: SSL.Connection, offered: list[bytes]) -> bytes:
-    return b"h2" if b"h2" in offered else b""
-
-
 class TlsProtocol(asyncio.Protocol):
     """Stands between a socket and a protocol that knows nothing of TLS."""
 
-    def __init__(self, context: SSL.Context, inner: Inner) -> None:
+    def __init__(self, context: SSL.Context, choose: Callable[[str], Inner]) -> None:
+        """`choose` names the protocol that both sides agreed on, if they did."""
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
-        self._inner = inner
+        self._choose = choose
+        self._inner: Inner
         self._is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -73,10 +79,12 @@ class TlsProtocol(asyncio.Protocol):
             self._inner.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        self._inner.pause_writing()
+        if self._is_open:
+            self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        self._inner.resume_writing()
+        if self._is_open:
+            self._inner.resume_writing()
 
     def flush(self) -> None:
         """Hand on what TLS has to say."""
@@ -93,6 +101,7 @@ class TlsProtocol(asyncio.Protocol):
             self.flush()
             return False
         self.flush()
+        self._inner = self._choose(self._tls.get_alpn_proto_negotiated().decode())
         self._is_open = True
         self._inner.connection_made(_Transport(self, self._tls, self._transport))
         return True
@@ -132,6 +141,9 @@ class _Transport(asyncio.Transport):
 
     def abort(self) -> None:
         self._outer.abort()
+
+    def pause_reading(self) -> None:
+        self._outer.pause_reading()
 
     def is_closing(self) -> bool:
         return self._outer.is_closing()

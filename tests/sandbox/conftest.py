@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.sandbox.app import running
+from services.sandbox.premises import Offer
 from services.sandbox.settings import Settings
 from tests.sandbox.stage import Stage
 
@@ -40,7 +41,8 @@ async def opened_stage(kept_state: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture
 def stage(opened_stage: Stage) -> Stage:
-    """Nothing has arrived, no fault is ordered."""
+    """Nothing has arrived, no fault is ordered, all protocols are spoken."""
     opened_stage.sandbox.arrivals.clear()
     opened_stage.sandbox.behaviours.clear()
+    opened_stage.sandbox.offer.protocols = Offer().protocols
     return opened_stage

@@ -25,7 +25,7 @@ from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame, RstStreamFrame
 
 from services.sandbox import certificates, http2
 from services.sandbox.certificates import Certificates
-from services.sandbox.exchange import Answer, HangUp, Request, Response, TurnAway
+from services.sandbox.exchange import Answer, Answerer, HangUp, Request, Response, TurnAway
 from services.sandbox.listeners import bound
 from services.sandbox.settings import Listen
 
@@ -139,7 +139,7 @@ async def connect(
 
 
 @asynccontextmanager
-async def connected(issued: Certificates, answer: http2.Answerer = echo) -> AsyncIterator[Client]:
+async def connected(issued: Certificates, answer: Answerer = echo) -> AsyncIterator[Client]:
     with bound(Listen("127.0.0.1", 0)) as listener:
         async with http2.serving(answer, listener, issued.server_context()):
             client = await connect(listener, issued)

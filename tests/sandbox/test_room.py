@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.sandbox.senders import AppServer
 from tests.sandbox.stage import ALERT, Stage
 
+FCM = {"gateway": "fcm"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -239,6 +240,21 @@ async def test_the_list_is_newest_first_counted_and_cleared(stage: Stage) -> Non
         ("PUT", "/api/behaviours", {"behaviour": "dead", "gateway": "fcm", "reason": "X"}, 400),
         ("PUT", "/api/behaviours", {"behaviour": "error", "gateway": "fcm", "reason": "<"}, 400),
         ("PUT", "/api/behaviours", {"behaviour": "ok", "gateway": "fcm", "extra": 1}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "error", "html": True, "reason": "X"}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "dead", "html": True}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "dead", "quota": "device"}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "throttled", "quota": "mine"}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "dead", "settings": {}}, 400),
+        ("PUT", "/api/behaviours", FCM | {"behaviour": "settings", "settings": {"x": 1}}, 400),
+        (
+            "PUT",
+            "/api/behaviours",
+            FCM | {"behaviour": "settings", "settings": {"max_frame_size": 1}},
+            400,
+        ),
+        ("PUT", "/api/protocols", {"protocols": []}, 400),
+        ("PUT", "/api/protocols", {"protocols": ["h3"]}, 400),
+        ("PUT", "/api/protocols", {"protocols": ["h2", "h2"]}, 400),
         ("POST", "/api/tokens", {"gateway": "webpush"}, 400),
         ("POST", "/api/tokens", {"gateway": "x" * 70_000}, 413),
         ("POST", "/api/subscriptions", {"applicationServerKey": "AAAA"}, 400),

@@ -33,6 +33,8 @@ class Refused(Exception):
         field: str = "",
         since: float | None = None,
         retry_after: int | None = None,
+        quota: str | None = None,
+        is_page: bool = False,
     ) -> None:
         super().__init__(f"{status} {reason} {message}".rstrip())
         self.status = status
@@ -43,6 +45,10 @@ class Refused(Exception):
         # Epoch seconds: since when the address is dead, where the vendor tells.
         self.since = since
         self.retry_after = retry_after
+        # Whose quota is used up, where the vendor tells.
+        self.quota = quota
+        # Whether it is not the vendor who says so, but a proxy on the way to it.
+        self.is_page = is_page
 
     def retry_header(self) -> dict[str, str]:
         return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
@@ -78,10 +84,20 @@ def find_fault(faults: Faults, instruction: Instruction, now: datetime) -> Refus
     if usual is None:
         return None
     status, reason, message = faults.get((behaviour, instruction.status), usual)
+    if instruction.html:
+        status, reason = instruction.status or status, "page"
     if instruction.reason is not None:
         status, reason = instruction.status or status, instruction.reason
         message = reason
     if behaviour is Behaviour.THROTTLED and retry_after is None:
         retry_after = DEFAULT_RETRY_AFTER
     since = now.timestamp() if instruction.since is None else instruction.since
-    return Refused(status, reason, message, since=since, retry_after=retry_after)
+    return Refused(
+        status,
+        reason,
+        message,
+        since=since,
+        retry_after=retry_after,
+        quota=instruction.quota,
+        is_page=instruction.html,
+    )

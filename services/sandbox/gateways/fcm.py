@@ -22,6 +22,7 @@ MAX_TOPIC_MESSAGE = 2048
 MAX_TTL_SECONDS = 2_419_200
 MAX_CONDITION_TOPICS = 5
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 TARGETS = ("token", "topic", "condition")
 
@@ -118,6 +119,9 @@ class FcmGateway:
         if refused.field or isinstance(refused, Unreadable):
             violation = {"field": refused.field, "description": refused.message}
             details.append({"@type": BAD_REQUEST, "fieldViolations": [violation]})
+        if refused.quota:
+            violation = {"subject": refused.quota, "description": refused.message}
+            details.append({"@type": QUOTA_FAILURE, "violations": [violation]})
         error = {
             "code": refused.status,
             "message": refused.message,

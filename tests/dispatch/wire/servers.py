@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from services.dispatch.wire import Identity
 from services.sandbox import http2
-from services.sandbox.exchange import Answer, Request
+from services.sandbox.exchange import Answer, Answerer, Request
 
 GREETING = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Kind: plain\r\n\r\nhello"
 
@@ -52,7 +52,7 @@ def demand(context: ssl.SSLContext, identity: Identity, folder: Path) -> ssl.SSL
 
 
 @asynccontextmanager
-async def http2_server(answer: http2.Answerer, tls: ssl.SSLContext) -> AsyncIterator[str]:
+async def http2_server(answer: Answerer, tls: ssl.SSLContext) -> AsyncIterator[str]:
     """Serve on loopback; the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
