@@ -15,7 +15,12 @@ from services.dispatch import deliveries
 from services.dispatch.acceptance import Acceptance
 from services.dispatch.api import report_wire, wire
 from services.dispatch.domain.channels import Channel
-from services.dispatch.domain.faults import DeviceNotFound, MessageNotFound, TargetUnknown
+from services.dispatch.domain.faults import (
+    DeviceNotFound,
+    MessageNotFound,
+    PayloadTooLarge,
+    TargetUnknown,
+)
 from services.dispatch.domain.messages import Message, Submission
 from services.dispatch.domain.outcomes import Delivery, Outcome, Report
 from services.dispatch.domain.rooms import Directory, Identity
@@ -56,8 +61,8 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     ) -> pb.SendMessageResponse:
         app_id = wire.parse_app_id(request.app_id)
         known = await self._read_channels(app_id, [request])
-        submission = await self._check(app_id, request, known)
-        accepted = await self._accept(app_id, request, request.request_id, [submission])
+        submissions = await self._check(app_id, {"": request}, known)
+        accepted = await self._accept(app_id, request, request.request_id, submissions)
         return pb.SendMessageResponse(message=wire.write_message(accepted[0]))
 
     async def BatchSendMessages(
@@ -67,10 +72,8 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         if not 1 <= len(request.messages) <= MAX_BATCH:
             raise FieldInvalid("messages", f"must hold 1 to {MAX_BATCH} entries")
         known = await self._read_channels(app_id, request.messages)
-        submissions = [
-            await self._check(app_id, part, known, f"messages[{number}].")
-            for number, part in enumerate(request.messages)
-        ]
+        parts = {f"messages[{number}].": part for number, part in enumerate(request.messages)}
+        submissions = await self._check(app_id, parts, known)
         accepted = await self._accept(app_id, request, request.request_id, submissions)
         return pb.BatchSendMessagesResponse(messages=map(wire.write_message, accepted))
 
@@ -223,17 +226,38 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
     async def _check(
         self,
         app_id: UUID,
-        request: pb.SendMessageRequest,
+        requests: Mapping[str, pb.SendMessageRequest],
         known: Mapping[str, Channel],
-        prefix: str = "",
-    ) -> Submission:
-        submission = wire.parse_submission(app_id, request, current_trace_parent(), prefix, known)
-        self._limits.check(submission.content, submission.target, f"{prefix}message")
-        if request.validate_target:
-            unknown = await self._directory.unknown_names(app_id, submission.target)
-            if unknown:
-                raise TargetUnknown(unknown)
-        return submission
+    ) -> list[Submission]:
+        """What the requests ask for, by the beginning of their fields' names."""
+        trace = current_trace_parent()
+        submissions = {
+            prefix: wire.parse_submission(app_id, request, trace, prefix, known)
+            for prefix, request in requests.items()
+        }
+        await self._check_sizes(app_id, submissions)
+        for prefix, request in requests.items():
+            if request.validate_target:
+                target = submissions[prefix].target
+                if unknown := await self._directory.unknown_names(app_id, target):
+                    raise TargetUnknown(unknown)
+        return list(submissions.values())
+
+    async def _check_sizes(self, app_id: UUID, submissions: Mapping[str, Submission]) -> None:
+        """Refuse what is too large for a platform that is configured: asked only if that matters.
+
+        Raises:
+            PayloadTooLarge: naming the message, the platform, the size and the limit.
+        """
+        excesses = [
+            (f"{prefix}message", excess)
+            for prefix, each in submissions.items()
+            for excess in self._limits.find_excesses(each.content, each.target)
+        ]
+        configured = await self._directory.configured_platforms(app_id) if excesses else set()
+        for field, excess in excesses:
+            if excess.platform in configured:
+                raise PayloadTooLarge(field, excess.platform.name, excess.size, excess.limit)
 
     async def _accept(
         self,

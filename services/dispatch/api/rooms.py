@@ -22,6 +22,7 @@ from carillon.type.v1 import recipient_pb2
 from services.dispatch.api import wire
 from services.dispatch.domain.credentials import (
     KIND_OF_PLATFORM,
+    LENDERS,
     ApnsCertificate,
     ApnsCredential,
     Credential,
@@ -148,6 +149,26 @@ class RegistryRoom:
             raise
         return read_credential(answer.configuration, answer.vapid_private_key)
 
+    async def configured_platforms(self, app_id: UUID) -> set[Platform]:
+        request = gateway_service_pb2.ListGatewayConfigurationsRequest(app_id=str(app_id))
+        try:
+            with asking("registry"):
+                answer = await self._gateways.ListGatewayConfigurations(
+                    request, timeout=self._timeout
+                )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return set()
+            raise
+        kinds = {
+            each.kind
+            for each in answer.configurations
+            if each.state != gateway_pb2.GATEWAY_STATE_INCOMPLETE
+        }
+        found = {each for each, kind in KIND_OF_PLATFORM.items() if KIND_TO_WIRE[kind] in kinds}
+        # Safari's subscriptions are served by what any browser's configuration holds.
+        return found | {Platform.WEB_SAFARI} if found.intersection(LENDERS) else found
+
     async def report_state(
         self, app_id: UUID, platform: Platform, version: int, reason: str | None
     ) -> None:
@@ -235,6 +256,7 @@ class Neighbours:
         self.identify_uids = registry.identify_uids
         self.identify_devices = registry.identify_devices
         self.identify_user = registry.identify_user
+        self.configured_platforms = registry.configured_platforms
         self.unknown_names = targeting.unknown_names
 
     async def is_meant(self, app_id: UUID, target: Target, uids: Sequence[int]) -> set[int]:

@@ -23,6 +23,8 @@ KIND_OF_PLATFORM = {
     Platform.WEB_SAFARI: GatewayKind.WEB_SAFARI,
     Platform.APPEXT_CHROME: GatewayKind.APPEXT_CHROME,
 }
+# By whose configuration Safari's subscriptions are rung, the first that there is.
+LENDERS = (Platform.WEB_CHROME, Platform.WEB_FIREFOX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.dispatch.domain.content import Content
-from services.dispatch.domain.faults import PayloadTooLarge
 from services.dispatch.domain.ids import ALPHABET, LENGTH
 from services.dispatch.domain.messages import Platform, Target, TargetKind
 from services.dispatch.gateways.rendering import android, apple, browser, chrome_app, safari
@@ -15,23 +14,27 @@ ALL = tuple(platform for platform in Platform if platform is not Platform.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
+class Excess:
+    """A message is larger than a platform takes."""
+
+    platform: Platform
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class SizeLimits:
     """`apple_bytes` is the deployment's choice, at most Apple's own 4096."""
 
     apple_bytes: int = 2048
 
-    def check(self, content: Content, target: Target, field: str = "message") -> None:
-        """Refuse a message too large for a platform that its target may reach.
+    def find_excesses(self, content: Content, target: Target) -> list[Excess]:
+        """For which of the platforms that its target may reach a message is too large.
 
-        `field` is the message's place in the request.
-
-        Raises:
-            PayloadTooLarge: naming the platform, the size and the limit.
+        An excess is of no consequence where the application has not configured the platform.
         """
-        for platform in _reached(target):
-            size, limit = self._measure(platform, content)
-            if size > limit:
-                raise PayloadTooLarge(field, platform.name, size, limit)
+        measured = ((each, self._measure(each, content)) for each in _reached(target))
+        return [Excess(each, size, limit) for each, (size, limit) in measured if size > limit]
 
     def _measure(self, platform: Platform, content: Content) -> tuple[int, int]:
         match platform:

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.dispatch.domain.circuits import LEGACY, Holder, Key
 from services.dispatch.domain.credentials import (
     KIND_OF_PLATFORM,
+    LENDERS,
     ApnsCertificate,
     ApnsCredential,
     Credential,
@@ -32,8 +33,6 @@ from services.dispatch.wire import Answer, Wire
 # A replaced credential is noticed within this time, and so within ten seconds by whoever sends.
 FRESH_SECONDS = 5.0
 MAX_GATEWAYS = 2000
-# By whose configuration Safari's subscriptions are rung.
-LENDERS = (Platform.WEB_CHROME, Platform.WEB_FIREFOX)
 
 
 class Gateway(Protocol):

@@ -106,10 +106,12 @@ class MessageServiceServicer:
         least once. Safe to repeat with the same request_id within 24 hours.
 
         Errors:
-        INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE
+        INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
+        target may reach and the application has configured)
         NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
         ALREADY_EXISTS   REQUEST_ID_REUSED
-        UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate)
+        UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+        message is too large for some platform)
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

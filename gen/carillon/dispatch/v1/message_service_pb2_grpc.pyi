@@ -38,10 +38,12 @@ class MessageServiceStub:
     least once. Safe to repeat with the same request_id within 24 hours.
 
     Errors:
-      INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE
+      INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
+                       target may reach and the application has configured)
       NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
       ALREADY_EXISTS   REQUEST_ID_REUSED
-      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate)
+      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+                       message is too large for some platform)
     """
     BatchSendMessages: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.BatchSendMessagesRequest, _message_service_pb2.BatchSendMessagesResponse]
     """Takes all of up to 1000 messages, or none.
@@ -134,10 +136,12 @@ class MessageServiceAsyncStub(MessageServiceStub):
     least once. Safe to repeat with the same request_id within 24 hours.
 
     Errors:
-      INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE
+      INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
+                       target may reach and the application has configured)
       NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
       ALREADY_EXISTS   REQUEST_ID_REUSED
-      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate)
+      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+                       message is too large for some platform)
     """
     BatchSendMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.BatchSendMessagesRequest, _message_service_pb2.BatchSendMessagesResponse]  # type: ignore[assignment]
     """Takes all of up to 1000 messages, or none.
@@ -233,10 +237,12 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         least once. Safe to repeat with the same request_id within 24 hours.
 
         Errors:
-          INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE
+          INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
+                           target may reach and the application has configured)
           NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
           ALREADY_EXISTS   REQUEST_ID_REUSED
-          UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate)
+          UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+                           message is too large for some platform)
         """
 
     @_abc_1.abstractmethod
