@@ -1,12 +1,11 @@
 """Everything dispatch may be told from outside."""
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from services.dispatch.domain.vault import KEY_BYTES, Vault
+from services.dispatch import keys
+from services.dispatch.domain.vault import Vault
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
 from services.dispatch.switchboard import Limits
 from services.kit.egress import EgressGuard
@@ -23,7 +22,9 @@ class Settings:
     registry_address: str
     targeting_address: str
     # id:key pairs, 32 bytes each in base64: the first one seals what webhooks keep secret.
-    encryption_keys: tuple[str, ...] = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    # The same pairs, one a line or with commas between; read again when something is sealed.
+    encryption_keys_file: str = ""
     listen: str = "127.0.0.1:50053"
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""
@@ -68,6 +69,8 @@ class Settings:
     egress_allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if bool(self.encryption_keys) == bool(self.encryption_keys_file):
+            raise SettingInvalid("Either ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE must be set.")
         if not 1 <= self.apple_payload_bytes <= APPLE_BYTES_MAX:
             raise SettingInvalid(
                 f"APPLE_PAYLOAD_BYTES must be 1 to {APPLE_BYTES_MAX}, "
@@ -85,19 +88,10 @@ class Settings:
                 )
 
     def make_vault(self) -> Vault:
-        keys = {}
-        for entry in self.encryption_keys:
-            key_id, _, text = entry.partition(":")
-            key = _decode(text)
-            if not key_id or len(key) != KEY_BYTES or key_id in keys:
-                raise SettingInvalid(
-                    f"ENCRYPTION_KEYS must be id:key pairs with commas between them, each id once,"
-                    f" each key {KEY_BYTES} bytes in base64."
-                )
-            keys[key_id] = key
-        if not keys:
-            raise SettingInvalid("ENCRYPTION_KEYS must hold at least one key.")
-        return Vault(keys)
+        if not self.encryption_keys_file:
+            return Vault(keys.read("ENCRYPTION_KEYS", self.encryption_keys))
+        file = keys.KeyFile(Path(self.encryption_keys_file))
+        return Vault(file.read(), file.reread)
 
     @property
     def limits(self) -> Limits:
@@ -116,10 +110,3 @@ class Settings:
             self.gateway_fcm_url.rstrip("/"),
             self.web_push_contact,
         )
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise SettingInvalid("ENCRYPTION_KEYS is not base64.") from None
