@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dev.console import Console
+from bench.log import Log
 from dev.house import free_ports
 from dev.processes import Processes
 from dev.rooms import LOOPBACK, Room
@@ -73,7 +73,7 @@ async def standing() -> AsyncIterator[tuple[str, int]]:
     """Both processes; gives the host and port of the edge."""
     ports = free_ports()
     server, edge = f"{LOOPBACK}:{ports.registry_port}", f"{LOOPBACK}:{ports.edge_port}"
-    processes = Processes(Console())
+    processes = Processes(Log())
     try:
         await processes.start(_describe("server", {"LISTEN": server}, grpc=server))
         told = {"LISTEN": edge, "SERVER": server}

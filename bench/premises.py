@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from dev.console import Console
+from bench.log import Log
 from dev.demo import Demo, load_demo
 from dev.house import House, open_house
 
@@ -50,9 +50,8 @@ class Premises:
 @asynccontextmanager
 async def open_premises() -> AsyncIterator[Premises]:
     """PostgreSQL runs with its usual durability: what is measured is what is kept."""
-    console = Console()
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
-        async with open_house(Path(folder) / "house", console, told=TOLD) as house:
+        async with open_house(Path(folder) / "house", Log(), told=TOLD) as house:
             place = house.place
             demo = await asyncio.to_thread(
                 load_demo, place.folder, place.edge, place.sandbox, place.keys.operator_key

@@ -14,13 +14,9 @@ import msgspec
 
 from bench.against import ours, parse
 from bench.against.task import PHONES, REGISTERED, ROUNDS, Result
-from bench.chaos.__main__ import Log
 from bench.figures import describe_machine
+from bench.log import Log, say
 from bench.wire import install_packages
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def describe(name: str, result: Result) -> None:
@@ -59,7 +55,7 @@ async def main() -> None:
         check=True,
     )
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
-        mine = await ours.measure(Path(folder) / "ours", Log(colours=False))
+        mine = await ours.measure(Path(folder) / "ours", Log())
         describe("ours ", mine)
         theirs = await parse.measure(Path(folder) / "parse")
         describe("parse", theirs)

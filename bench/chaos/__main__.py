@@ -16,18 +16,7 @@ import msgspec
 from bench.chaos.faults import Kind
 from bench.chaos.run import Findings, plan, play
 from bench.figures import describe_machine
-from dev.console import Console
-
-
-class Log(Console):
-    """What the rooms say goes to the standard error."""
-
-    def say(self, text: str = "") -> None:
-        sys.stderr.write(f"{text}\n")
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+from bench.log import Log, say
 
 
 def figures(findings: Findings, devices: int, seconds: float) -> dict[str, object]:
@@ -54,7 +43,7 @@ async def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="carillon-chaos-") as folder:
         script = plan(asked.devices, asked.further, asked.seed)
-        findings = await play(script, Path(folder) / "house", Log(colours=False), say)
+        findings = await play(script, Path(folder) / "house", Log(), say)
     for loss in findings.losses:
         say(f"LOST: {loss}")
     told = figures(findings, asked.devices, time.monotonic() - began)
