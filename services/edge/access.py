@@ -52,14 +52,14 @@ class Access(Enum):
     SECRETS = Caller.BACK_END | Caller.OPERATOR
     OPERATOR = Caller.OPERATOR
 
+    def __init__(self, admitted: Caller) -> None:
+        self.admits_anyone = bool(admitted & Caller.ANYONE)
+        self.admits_operator = bool(admitted & Caller.OPERATOR)
+
     @property
     def need(self) -> str:
         """What a caller lacked who was not admitted, as the end of `This call needs …`."""
         return _NEEDS[self]
-
-    @property
-    def admits_anyone(self) -> bool:
-        return bool(self.value & Caller.ANYONE)
 
 
 _TOKEN = "the token of an API key"  # noqa: S105  words

@@ -40,7 +40,7 @@ class Admission:
         if access is Access.OPEN:
             return Caller(0)
         bearer = _read_bearer(headers)
-        if access.value & Caller.OPERATOR and self._is_operator_key(bearer):
+        if access.admits_operator and self._is_operator_key(bearer):
             return Caller.OPERATOR
         evidence = self._read_evidence(headers, bearer, app_id.lower())
         if access is Access.OPERATOR or not (evidence.is_any or access.admits_anyone):

@@ -1,16 +1,11 @@
 """The edge as an ASGI application, put together from its rooms."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.edge import problems
 from services.edge.admission import Admission
 from services.edge.browser_tokens import BrowserTokens
 from services.edge.cors import Cors, Preflights
@@ -19,7 +14,6 @@ from services.edge.judging import Judging
 from services.edge.links import Links
 from services.edge.observer import Observer
 from services.edge.origins import Origins
-from services.edge.problems import Problem
 from services.edge.receipts import Receipts
 from services.edge.rooms import Rooms
 from services.edge.routes import health
@@ -41,11 +35,21 @@ from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.routes.web_sites import WebSites
 from services.edge.routes.webhooks import Webhooks
+from services.edge.routing import Route, Routing
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
 from services.kit.egress import EgressGuard
 
-NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The whole REST API, as an ASGI application."""
+
+    routes: Sequence[Route]
+    _app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 def open_admission(rooms: Rooms, settings: Settings, clock: Callable[[], float]) -> Admission:
@@ -59,22 +63,11 @@ def build_app(
     settings: Settings,
     admission: Admission,
     clock: Callable[[], float] = time.monotonic,
-) -> Starlette:
-    """The whole REST API."""
+) -> Edge:
     origins = Origins(rooms, settings.auth_cache_seconds, clock)
     tokens = BrowserTokens(EgressGuard.allowing(settings.egress_allow), clock)
-    app = Starlette(
-        routes=_list_routes(rooms, settings, admission, origins, tokens),
-        middleware=[
-            Middleware(Cors, origins=origins),
-            Middleware(Observer),
-            Middleware(Preflights),
-        ],
-        exception_handlers={HTTPException: _refuse},
-    )
-    # A redirect would turn an SDK's POST into a GET.
-    app.router.redirect_slashes = False
-    return app
+    routes = _list_routes(rooms, settings, admission, origins, tokens)
+    return Edge(routes, Cors(Observer(Preflights(Routing(routes))), origins))
 
 
 def _list_routes(
@@ -110,22 +103,3 @@ def _list_routes(
         *Messages(rooms, links).routes(door),
         *Deliveries(rooms, links, SingleMessage(rooms, links), Receipts(rooms)).routes(door),
     ]
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    """What the router itself refuses: a path or a method that nobody serves."""
-    if not isinstance(error, HTTPException) or error.status_code not in {
-        NOT_FOUND,
-        METHOD_NOT_ALLOWED,
-    }:
-        raise error
-    language = request.headers.get("accept-language", "")
-    if error.status_code == NOT_FOUND:
-        return problems.no_such_path().to_response(language)
-    methods = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-    return Problem(
-        405,
-        problems.METHOD_REFUSED,
-        f"This method is not served here; served are {methods}.",
-        {"Allow": methods},
-    ).to_response(language)

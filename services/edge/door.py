@@ -1,6 +1,6 @@
 """What stands before every route: method, admission, and the turning of failures into answers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -10,13 +10,13 @@ import structlog
 from opentelemetry import trace
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from services.edge import bodies, problems
 from services.edge.access import BACK_ENDS, Access, Caller
 from services.edge.admission import Admission, read_app_id
 from services.edge.names import to_rest_name
 from services.edge.problems import Problem
+from services.edge.routing import Route
 from services.kit.client import read_fault
 
 log = structlog.get_logger()
@@ -82,12 +82,6 @@ class Call:
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-class Served(Route):
-    """A route that tells what its methods ask of their callers."""
-
-    accesses: Mapping[str, Access]
-
-
 class Door:
     def __init__(self, admission: Admission, max_body_bytes: int) -> None:
         self._admission = admission
@@ -110,16 +104,14 @@ class Door:
                 problem = problems.malformed("it is nested too deeply")
             return problem.to_response(request.headers.get("accept-language", ""))
 
-        route = Served(path, endpoint, methods=list(methods))
-        route.accesses = {method: access for method, (access, _) in methods.items()}
-        return route
+        return Route(path, endpoint, {method: access for method, (access, _) in methods.items()})
 
     async def _admit(self, request: Request, access: Access) -> Call:
         app_id = request.path_params.get("app_id")
         callers = await self._admission.admit(access, request.headers, app_id or "")
         if app_id is not None:
             app_id = read_app_id(app_id)
-            request.state.app_id = app_id
+            request.scope.setdefault("state", {})["app_id"] = app_id
         _refuse_unsound(request)
         return Call(request, app_id or "", callers, self._max_body_bytes)
 
@@ -130,17 +122,24 @@ def _refuse_unsound(request: Request) -> None:
         # What does not decode has become this character on its way here.
         if "\ufffd" in value and b"%EF%BF%BD" not in request.scope["raw_path"].upper():
             raise problems.invalid(to_rest_name(name), "must be valid UTF-8")
-    for name, value in [*request.path_params.items(), *request.query_params.multi_items()]:
-        if "\x00" in value or "\x00" in name:
-            named = to_rest_name(name).replace("\x00", "")
-            raise problems.invalid(named, "must not contain the character NUL")
+        _refuse_nul(name, value)
+    if request.scope["query_string"]:
+        for name, value in request.query_params.multi_items():
+            _refuse_nul(name, value)
+
+
+def _refuse_nul(name: str, value: str) -> None:
+    if "\x00" in value or "\x00" in name:
+        named = to_rest_name(name).replace("\x00", "")
+        raise problems.invalid(named, "must not contain the character NUL")
 
 
 def _name_span(request: Request, path: str) -> None:
-    request.state.route = path
+    request.scope.setdefault("state", {})["route"] = path
     span = trace.get_current_span()
-    span.update_name(f"{request.method} {path}")
-    span.set_attribute("http.route", path)
+    if span.is_recording():
+        span.update_name(f"{request.method} {path}")
+        span.set_attribute("http.route", path)
 
 
 def _explain(error: grpc.aio.AioRpcError) -> Problem:

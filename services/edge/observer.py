@@ -29,6 +29,8 @@ WANTED = {HEADER.lower().encode(), TRACE_HEADER.encode(), LANGUAGE.encode()}
 class Observer:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Bound once: a lazy one is put together anew for each line, told or not.
+        self._log = log.bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,8 +62,20 @@ class Observer:
                 problem = problems.internal(request_id)
                 await problem.to_response(given.get(LANGUAGE, ""))(scope, receive, note)
         finally:
-            _report(scope, status, request_id, time.perf_counter() - started)
+            self._report(scope, status, request_id, time.perf_counter() - started)
             _end(span, scope["method"], status)
+
+    def _report(self, scope: Scope, status: int, request_id: str, seconds: float) -> None:
+        state: dict[str, Any] = scope.get("state", {})
+        self._log.info(
+            "request",
+            method=scope["method"],
+            route=state.get("route", ""),
+            status=status,
+            ms=round(seconds * 1000, 2),
+            app_id=state.get("app_id", ""),
+            request_id=request_id,
+        )
 
 
 def _read_headers(scope: Scope) -> dict[str, str]:
@@ -83,16 +97,3 @@ def _end(span: Span, method: str, status: int) -> None:
         if status >= SERVER_ERROR:
             span.set_status(StatusCode.ERROR)
     span.end()
-
-
-def _report(scope: Scope, status: int, request_id: str, seconds: float) -> None:
-    state: dict[str, Any] = scope.get("state", {})
-    log.info(
-        "request",
-        method=scope["method"],
-        route=state.get("route", ""),
-        status=status,
-        ms=round(seconds * 1000, 2),
-        app_id=state.get("app_id", ""),
-        request_id=request_id,
-    )

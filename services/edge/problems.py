@@ -3,7 +3,7 @@
 The codes FPWSE…E are the REST API's own; CARILLON…E stand where it names none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import grpc
 from starlette.responses import Response
@@ -75,6 +75,16 @@ def missing(kind: str, field: str, value: str) -> Problem:
 
 def no_such_path() -> Problem:
     return Problem(404, RESOURCE_MISSING, "The service has no resource at this path.")
+
+
+def method_refused(served: Iterable[str]) -> Problem:
+    methods = ", ".join(sorted(served))
+    return Problem(
+        405,
+        METHOD_REFUSED,
+        f"This method is not served here; served are {methods}.",
+        {"Allow": methods},
+    )
 
 
 def invalid(field: str, description: str) -> Problem:

@@ -76,6 +76,8 @@ class Watch(grpc.aio.ServerInterceptor):
         self._domain = domain
         self._quiet = frozenset(quiet)
         self._watched: dict[str, Any] = {}
+        # Bound once: a lazy one is put together anew for each line, told or not.
+        self._log = log.bind()
         self._seconds = metrics.get_meter("carillon.kit").create_histogram(
             "rpc.server.call.duration", unit="s", description="Time to answer a call."
         )
@@ -155,7 +157,7 @@ class Watch(grpc.aio.ServerInterceptor):
         )
         if code == "OK" and method in self._quiet:
             return
-        log.info("rpc", method=method, code=code, reason=reason, ms=round(seconds * 1000, 2))
+        self._log.info("rpc", method=method, code=code, reason=reason, ms=round(seconds * 1000, 2))
 
 
 def _to_status(fault: Fault, domain: str) -> status_pb2.Status:

@@ -7,10 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from services.edge.admission import Admission
-from services.edge.app import build_app, open_admission
+from services.edge.app import Edge, build_app, open_admission
 from services.edge.rooms import open_rooms
 from services.edge.routes.identity import API_KEY_GRANT
 from services.edge.settings import Settings
@@ -52,7 +51,7 @@ class World:
     channels: Channels
     webhooks: Webhooks
     clock: Clock
-    app: Starlette
+    app: Edge
     settings: Settings
     http: httpx.AsyncClient
     client: dict[str, str]

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import access_service_pb2 as pb
 from carillon.registry.v1.access_pb2 import ApiKey, CallerRole
@@ -15,6 +14,7 @@ from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 ROLE_NAMES: dict["CallerRole.ValueType", str] = {

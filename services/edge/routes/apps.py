@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1.application_pb2 import Application
@@ -18,6 +17,7 @@ from services.edge.pages import Pager, read_page
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes.api_keys import ROLE_NAMES
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 PLAN = "SELF_HOSTED"

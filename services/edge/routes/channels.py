@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1 import channel_service_pb2 as pb
 from carillon.dispatch.v1.channel_pb2 import Channel, ChannelGroup, LockScreenVisibility
@@ -15,6 +14,7 @@ from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.pages import Pager, read_page
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 MAX_IMPORTANCE = 5

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1 import circuit_service_pb2 as pb
 from services.edge import problems
@@ -14,6 +13,7 @@ from services.edge.door import APP, Call, Door
 from services.edge.names import PLATFORM_CODES
 from services.edge.platforms import read_platform
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 DECISIONS = {

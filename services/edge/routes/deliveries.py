@@ -2,7 +2,6 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1.message_pb2 import Delivery, Outcome
@@ -17,6 +16,7 @@ from services.edge.receipts import Receipts
 from services.edge.rooms import Rooms
 from services.edge.routes.devices import ANONYMOUS, read_asked_user
 from services.edge.routes.messages import SingleMessage, read_message_id
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 OUTCOME_WORDS: dict["Outcome.ValueType", str] = {

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1.device_pb2 import Device
@@ -20,6 +19,7 @@ from services.edge.pages import Listed, Page, Pager, read_page
 from services.edge.platforms import read_platform
 from services.edge.rooms import Rooms
 from services.edge.routes import devices, reports
+from services.edge.routing import Route
 
 FILTERS = {"platform": frozenset({EXACT})}
 # What registry takes in one BatchGetDevices.

@@ -2,7 +2,6 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import device_service_pb2 as pb
 from carillon.registry.v1.device_pb2 import Device, DeviceState
@@ -16,6 +15,7 @@ from services.edge.links import Links
 from services.edge.names import PLATFORM_CODES
 from services.edge.platforms import read_platform
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 ANONYMOUS = "anonymous"

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from services.edge import problems
 from services.edge.access import Access
 from services.edge.admission import Admission
 from services.edge.answers import answer
 from services.edge.door import Call, Door
+from services.edge.routing import Route
 from services.edge.tokens import LIFETIMES, Holder, Tokens, Use
 
 PATH = "/identity/token"

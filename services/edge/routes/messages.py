@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1.message_pb2 import Message, MessageStatus, Outcome
@@ -19,6 +18,7 @@ from services.edge.names import PLATFORM_CODES
 from services.edge.pages import Pager, read_page
 from services.edge.rooms import Rooms
 from services.edge.routes import reports
+from services.edge.routing import Route
 from services.edge.sends import Submitted, read_batch, read_send
 from services.edge.times import write_time
 

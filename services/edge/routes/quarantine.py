@@ -2,13 +2,13 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import device_service_pb2 as pb
 from services.edge.access import Access
 from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 
 
 class RestoreBody(msgspec.Struct, rename="camel"):

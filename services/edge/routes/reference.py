@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import yaml
 from starlette.responses import Response
-from starlette.routing import Route
 
 from services.edge.access import Access
 from services.edge.door import Call, Door
 from services.edge.openapi import page
 from services.edge.openapi.document import Document, build
+from services.edge.routing import Route
 
 PATH = "/imfpush"
 # The page brings everything along, so nothing else may be loaded into it.

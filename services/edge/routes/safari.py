@@ -10,7 +10,6 @@ from typing import TypeVar
 import msgspec
 import structlog
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import website_service_pb2 as pb
 from services.edge import bodies, problems
@@ -18,6 +17,7 @@ from services.edge.access import Access
 from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 
 log = structlog.get_logger()
 

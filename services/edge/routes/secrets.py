@@ -2,7 +2,6 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import access_service_pb2 as pb
 from carillon.registry.v1 import application_service_pb2 as app_pb
@@ -14,6 +13,7 @@ from services.edge.admission import Admission
 from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 KINDS: dict[str, "SecretKind.ValueType"] = {

@@ -10,7 +10,6 @@ import grpc
 import msgspec
 import structlog
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1.credential_service_pb2 import VerifyCredentialRequest
 from carillon.registry.v1 import gateway_service_pb2 as pb
@@ -28,6 +27,7 @@ from services.edge.links import Links
 from services.edge.rooms import Rooms
 from services.edge.routes.apns import read_apns, read_safari, render_apns, render_safari
 from services.edge.routes.fcm import read_extension, read_fcm, render_fcm
+from services.edge.routing import Route
 from services.kit.client import read_fault
 
 log = structlog.get_logger()

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.targeting.v1 import subscription_service_pb2 as pb
 from carillon.targeting.v1.subscription_pb2 import Subscription
@@ -19,6 +18,7 @@ from services.edge.pages import Pager, read_page
 from services.edge.problems import Problem
 from services.edge.rooms import Rooms
 from services.edge.routes.devices import read_asked_user
+from services.edge.routing import Route
 
 FIELDS = {"tagName": "tag_name", "deviceId": "device_id"}
 FILTERS = dict.fromkeys(FIELDS, frozenset({EXACT, CONTAINS}))

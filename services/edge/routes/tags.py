@@ -2,7 +2,6 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.targeting.v1 import tag_service_pb2 as pb
 from carillon.targeting.v1.tag_pb2 import Tag
@@ -15,6 +14,7 @@ from services.edge.filters import CONTAINS, EXACT, read_filters
 from services.edge.links import Links
 from services.edge.pages import Pager, read_page
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 OPERATORS = frozenset({EXACT, CONTAINS})

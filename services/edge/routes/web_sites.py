@@ -2,7 +2,6 @@
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1.application_pb2 import Application
@@ -12,6 +11,7 @@ from services.edge.answers import answer
 from services.edge.door import APP, Call, Door
 from services.edge.origins import Origins
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 
 
 class WebSitesBody(msgspec.Struct, rename="camel"):

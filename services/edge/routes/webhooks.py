@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
 from carillon.dispatch.v1 import webhook_service_pb2 as pb
 from carillon.dispatch.v1.webhook_pb2 import DeadLetter, Webhook, WebhookEvent
@@ -16,6 +15,7 @@ from services.edge.door import APP, Call, Door
 from services.edge.links import Links
 from services.edge.pages import Pager, read_page
 from services.edge.rooms import Rooms
+from services.edge.routing import Route
 from services.edge.times import write_time
 
 TYPES = {
