@@ -1,7 +1,10 @@
 """Puts the room together; its process and its tests open it alike."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kit.client import open_channel
 from services.kit.database import open_engine
@@ -17,13 +20,16 @@ from services.targeting.browsing import Browser
 from services.targeting.checking import Checker
 from services.targeting.counting import Counting
 from services.targeting.cutting import Cutter
+from services.targeting.driving import Drivers
 from services.targeting.enrolling import Enroller
+from services.targeting.expressioncuts import ExpressionCutter
 from services.targeting.follower import Follower
 from services.targeting.listening import Listeners
 from services.targeting.resolving import Resolver
 from services.targeting.settings import Settings
 from services.targeting.sweeper import Sweeper
 from services.targeting.tagcuts import TagCutter
+from services.targeting.weighing import Weigher
 
 
 async def open_room(house: House, settings: Settings, clock: Callable[[], datetime]) -> int:
@@ -48,9 +54,16 @@ async def open_room(house: House, settings: Settings, clock: Callable[[], dateti
         SubscriptionServicer(
             Enroller(db, registry, clock), Browser(db, registry, Listeners(db, registry))
         ),
-        TargetingServicer(
-            Cutter(TagCutter(db), registry), Resolver(db, registry, registry), Checker(db, registry)
-        ),
+        _open_targets(db, registry),
         ChangeServicer(db, clock),
     )
     return await serve(house, server, settings.listen, services.NAMES)
+
+
+def _open_targets(db: AsyncEngine, registry: Registry) -> TargetingServicer:
+    drivers, tag_cutter = Drivers(db, time.monotonic), TagCutter(db)
+    return TargetingServicer(
+        Cutter(tag_cutter, ExpressionCutter(drivers, tag_cutter, registry), registry),
+        Resolver(db, registry, registry, Weigher(db, drivers, registry)),
+        Checker(db, registry),
+    )

@@ -20,8 +20,7 @@ from services.targeting.domain.subscriptions import (
     TextFilter,
     subscribe,
 )
-from services.targeting.domain.tags import TextField, TextMatcher
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL, TextField, TextMatcher
 from services.targeting.enrolling import find_device
 from services.targeting.listening import Listeners
 from services.targeting.store import counts, listings, tags

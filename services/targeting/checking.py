@@ -6,8 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.targeting.domain.expressions import tag_names
 from services.targeting.domain.registry import Identities
-from services.targeting.domain.targets import PUSH_ALL, OfDevices, OfTags, OfUsers, Target
+from services.targeting.domain.tags import PUSH_ALL
+from services.targeting.domain.targets import OfDevices, OfExpression, OfTags, OfUsers, Target
 from services.targeting.store import tags
 
 # Registry is asked for users one by one; so many questions are under way at once.
@@ -23,6 +25,9 @@ class Checker:
         """The names in a target that stand for nothing, in the order asked."""
         if isinstance(target, OfTags):
             return _without(target.names, await self._known_tags(app_id, target.names))
+        if isinstance(target, OfExpression):
+            names = tuple(dict.fromkeys(tag_names(target.expression)))
+            return _without(names, await self._known_tags(app_id, names))
         if isinstance(target, OfDevices):
             devices = await self._registry.by_device_ids(app_id, target.names)
             return _without(target.names, (d.device_id for d in devices if d.known))

@@ -8,15 +8,29 @@ from services.kit import paging
 from services.kit.faults import FieldInvalid, PageTokenInvalid
 from services.targeting.domain.registry import Chunk, Recipients
 from services.targeting.domain.slices import Cut
-from services.targeting.domain.targets import Everyone, OfPlatforms, OfTags, Target, meaning
+from services.targeting.domain.targets import (
+    Everyone,
+    OfExpression,
+    OfPlatforms,
+    OfTags,
+    Target,
+    meaning,
+)
+from services.targeting.expressioncuts import ExpressionCutter
 from services.targeting.tagcuts import TagCutter
 
 
 class Cutter:
     """Binds resume tokens to their target, whoever cuts."""
 
-    def __init__(self, tag_cutter: TagCutter, registry: Recipients[Chunk]) -> None:
+    def __init__(
+        self,
+        tag_cutter: TagCutter,
+        expression_cutter: ExpressionCutter,
+        registry: Recipients[Chunk],
+    ) -> None:
         self._tag_cutter = tag_cutter
+        self._expression_cutter = expression_cutter
         self._registry = registry
 
     async def cut(
@@ -36,6 +50,8 @@ class Cutter:
         asked = meaning(target)
         if isinstance(asked, OfTags):
             return self._tag_cutter.cut(app_id, asked.names, start)
+        if isinstance(asked, OfExpression):
+            return self._expression_cutter.cut(app_id, asked.expression, start)
         if isinstance(asked, OfPlatforms):
             return self._registry.cut(app_id, Everyone(), asked.platforms, start)
         return self._registry.cut(app_id, asked, (), start)

@@ -17,7 +17,7 @@ from services.targeting.domain.subscriptions import (
     read_subscription_id,
     subscribe,
 )
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL
 from services.targeting.store import listings, opt_outs, subscriptions, tags
 
 

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.targeting.domain.registry import Chunk, Recipients
 from services.targeting.domain.slices import MAX_RESOLVED, MAX_UID, Slice
 from services.targeting.domain.subscriptions import NO_TAG
-from services.targeting.domain.targets import PUSH_ALL, Everyone
+from services.targeting.domain.tags import PUSH_ALL
+from services.targeting.domain.targets import Everyone
 from services.targeting.store import opt_outs
 from services.targeting.store.listings import Row, Stretch
 

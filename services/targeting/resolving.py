@@ -2,18 +2,18 @@
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.targeting.domain.platforms import PLATFORMS, Platform
-from services.targeting.domain.registry import MAX_CHUNK, Chunk, Identities, Recipients
+from services.targeting.domain.registry import Chunk, Identities, Recipients
 from services.targeting.domain.slices import MAX_RESOLVED, Rest, Slice
 from services.targeting.domain.targets import (
-    Audience,
     Everyone,
     OfDevices,
+    OfExpression,
     OfPlatforms,
     OfTags,
     OfUsers,
@@ -21,18 +21,26 @@ from services.targeting.domain.targets import (
     meaning,
 )
 from services.targeting.store import audience, opt_outs, tags
+from services.targeting.streaming import Part, stream_slice
+from services.targeting.weighing import Weigher
 
 C = TypeVar("C", bound=Chunk)
-Part: TypeAlias = C | Rest
 
 
 class Resolver(Generic[C]):
     """Answers are streamed chunk by chunk, as registry gives them, less who is not meant."""
 
-    def __init__(self, db: AsyncEngine, recipients: Recipients[C], identities: Identities) -> None:
+    def __init__(
+        self,
+        db: AsyncEngine,
+        recipients: Recipients[C],
+        identities: Identities,
+        weigher: Weigher[C],
+    ) -> None:
         self._db = db
         self._recipients = recipients
         self._identities = identities
+        self._weigher = weigher
 
     def resolve_slice(
         self, app_id: UUID, target: Target, piece: Slice
@@ -41,17 +49,26 @@ class Resolver(Generic[C]):
         asked = meaning(target)
         if isinstance(asked, OfTags):
             return self._subscribed(app_id, asked.names, piece)
+        if isinstance(asked, OfExpression):
+            return self._weigher.resolve_slice(app_id, asked.expression, piece)
         if isinstance(asked, OfPlatforms):
             return self._broadcast(app_id, asked.platforms, piece)
         if isinstance(asked, Everyone):
             return self._broadcast(app_id, PLATFORMS, piece)
-        return self._listed(app_id, asked, piece)
+        return stream_slice(self._recipients, app_id, asked, piece)
 
-    async def resolve_uids(
+    def resolve_uids(
         self, app_id: UUID, target: Target, uids: Sequence[int]
     ) -> AsyncGenerator[C, None]:
         """Those of the uids, ascending, whom the target means."""
         asked = meaning(target)
+        if isinstance(asked, OfExpression):
+            return self._weigher.resolve_uids(app_id, asked.expression, uids)
+        return self._among(app_id, asked, uids)
+
+    async def _among(
+        self, app_id: UUID, asked: Target, uids: Sequence[int]
+    ) -> AsyncGenerator[C, None]:
         meant = await self._meant(app_id, asked, uids)
         if not meant:
             return
@@ -103,7 +120,7 @@ class Resolver(Generic[C]):
                 return
             platforms = PLATFORMS  # the slice sees to it
         out = await self._who_is_out(app_id, piece)
-        async with aclosing(self._listed(app_id, Everyone(), piece)) as parts:
+        async with aclosing(stream_slice(self._recipients, app_id, Everyone(), piece)) as parts:
             async for part in parts:
                 if isinstance(part, Rest):
                     yield part
@@ -111,25 +128,6 @@ class Resolver(Generic[C]):
                 wanted = await self._less(app_id, _on(part, platforms), out)
                 if wanted is part or wanted:
                     yield wanted
-
-    async def _listed(
-        self, app_id: UUID, asked: Audience, piece: Slice
-    ) -> AsyncGenerator[Part[C], None]:
-        passed: list[C] = []
-        within = self._recipients.within(app_id, asked, piece, MAX_RESOLVED + 1)
-        async with aclosing(within) as chunks:
-            async for chunk in chunks:
-                # To count one is to read it: so few cannot be too many.
-                if len(passed) >= MAX_RESOLVED // MAX_CHUNK:
-                    left = MAX_RESOLVED - sum(map(len, passed))
-                    if len(chunk) > left:
-                        allowed = chunk.uids[:left]
-                        if allowed:
-                            yield chunk.keep(allowed)
-                        yield Rest((allowed or passed[-1].uids)[-1])
-                        return
-                passed.append(chunk)
-                yield chunk
 
     async def _who_is_out(self, app_id: UUID, piece: Slice) -> frozenset[int] | None:
         """Who has opted out in a stretch; None if they are too many to hold."""

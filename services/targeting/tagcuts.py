@@ -35,13 +35,17 @@ class TagCutter:
         self._max_rows = max_rows
 
     async def cut(
-        self, app_id: UUID, names: Sequence[str], resume_token: str
+        self,
+        app_id: UUID,
+        names: Sequence[str],
+        resume_token: str,
+        platforms: Sequence[Platform] = PLATFORMS,
     ) -> AsyncGenerator[Cut, None]:
         """Slices in (platform, uid) order; names that are no tags have no subscribers."""
         async with self._db.connect() as connection:
             tag_ids = sorted((await tags.ids_of(connection, app_id, names)).values())
-        first, after_uid = _read_place(resume_token)
-        for platform in PLATFORMS[PLATFORMS.index(first) :] if tag_ids else ():
+        first, after_uid = _read_place(resume_token, platforms)
+        for platform in platforms[platforms.index(first) :] if tag_ids else ():
             stretch = Stretch(app_id, tag_ids, platform, after_uid, MAX_UID)
             ready: list[Slice] = []
             async for piece in self._cut_platform(stretch):
@@ -103,8 +107,8 @@ def _bundle(slices: Sequence[Slice]) -> Cut:
     return Cut(tuple(slices), f"{platform} {last.through_uid}")
 
 
-def _read_place(resume_token: str) -> tuple[Platform, int]:
+def _read_place(resume_token: str, platforms: Sequence[Platform]) -> tuple[Platform, int]:
     if not resume_token:
-        return PLATFORMS[0], 0
+        return platforms[0], 0
     platform, uid = resume_token.split()
     return Platform(platform), int(uid)

@@ -15,7 +15,7 @@ from services.dispatch.domain.content import (
     SafariOptions,
     WebOptions,
 )
-from services.dispatch.domain.messages import Platform, Target
+from services.dispatch.domain.messages import Expression, Operator, Platform, Target, TargetKind
 from services.dispatch.gateways.limits import SAMPLE_ID, Excess, SizeLimits
 from services.dispatch.gateways.rendering import android, apple, browser, chrome_app
 from tests.dispatch.makers import EVERYONE, to_devices, to_platforms
@@ -64,6 +64,31 @@ def test_a_target_that_may_reach_all_is_measured_for_all(target: Target) -> None
     found = DEFAULT.find_excesses(Content("x" * 2048), target)
 
     assert [each.platform for each in found] == [Platform.IOS, Platform.WEB_SAFARI]
+
+
+ANDROID = Expression(Operator.PLATFORM, platform=Platform.ANDROID)
+NEWS = Expression(Operator.TAG, tag_name="news")
+
+
+@pytest.mark.parametrize(
+    ("tree", "fits"),
+    [
+        (NEWS, False),
+        (ANDROID, True),
+        (Expression(Operator.AND, parts=(NEWS, ANDROID)), True),
+        (Expression(Operator.OR, parts=(NEWS, ANDROID)), False),
+        (Expression(Operator.NOT, parts=(ANDROID,)), False),
+        (Expression(Operator.NOT, parts=(Expression(Operator.NOT, parts=(ANDROID,)),)), True),
+    ],
+)
+def test_an_expression_is_measured_for_the_platforms_that_it_may_mean(
+    tree: Expression,
+    fits: bool,  # noqa: FBT001  the expectation
+) -> None:
+    target = Target(TargetKind.EXPRESSION, expression=tree)
+    found = DEFAULT.find_excesses(Content("x" * 3000), target)
+
+    assert bool(found) is not fits
 
 
 def test_a_platform_that_is_not_meant_is_not_asked() -> None:

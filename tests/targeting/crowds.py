@@ -1,14 +1,25 @@
 """Crowds of devices with their subscriptions and opt-outs, and how they come into the store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, product
+from typing import TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.targeting.domain.expressions import (
+    AllOf,
+    AnyOf,
+    Expression,
+    HasTag,
+    Not,
+    OnPlatform,
+)
 from services.targeting.domain.platforms import Platform
+from services.targeting.domain.tags import PUSH_ALL
 from services.targeting.store import opt_outs, subscriptions, tables, tags
 from services.targeting.store.tables import PLATFORM_NUMBERS
 from tests.conftest import NOON
@@ -44,6 +55,64 @@ def crowds(tag_names: Sequence[str]) -> some.SearchStrategy[list[Member]]:
         some.booleans(),
     )
     return some.lists(members, max_size=25, unique_by=lambda m: m.entry.uid)
+
+
+def expressions(tag_names: Sequence[str]) -> some.SearchStrategy[Expression]:
+    """Trees of a few levels over these tags and three platforms."""
+    leaves = some.one_of(
+        some.sampled_from(tag_names).map(HasTag),
+        some.sampled_from(list(Platform)[:3]).map(OnPlatform),
+    )
+
+    def join(parts: some.SearchStrategy[Expression]) -> some.SearchStrategy[Expression]:
+        several = some.lists(parts, min_size=2, max_size=3).map(tuple)
+        return some.one_of(parts.map(Not), several.map(AllOf), several.map(AnyOf))
+
+    return some.recursive(leaves, join, max_leaves=8)
+
+
+def is_meant(expression: Expression, person: Member, known: Collection[str]) -> bool:
+    """Device by device, with the expression written out as alternatives: slow, and plain."""
+    alternatives = [
+        conditions
+        for conditions in _write_out(expression, denied=False)
+        if all(_is_true(leaf, person, known, denied=denied) for leaf, denied in conditions)
+    ]
+    if not person.opted_out:
+        return bool(alternatives)
+    return any(
+        isinstance(leaf, HasTag) and leaf.name != PUSH_ALL and not denied
+        for conditions in alternatives
+        for leaf, denied in conditions
+    )
+
+
+Condition: TypeAlias = tuple[HasTag | OnPlatform, bool]
+
+
+def _write_out(expression: Expression, *, denied: bool) -> list[list[Condition]]:
+    """Alternatives of conditions, each with whether it is denied."""
+    match expression:
+        case HasTag() | OnPlatform():
+            return [[(expression, denied)]]
+        case Not(part):
+            return _write_out(part, denied=not denied)
+        case AllOf(parts) | AnyOf(parts):
+            written = [_write_out(part, denied=denied) for part in parts]
+            if isinstance(expression, AnyOf) != denied:
+                return [conditions for each in written for conditions in each]
+            return [list(chain(*choice)) for choice in product(*written)]
+    raise AssertionError(expression)
+
+
+def _is_true(
+    leaf: HasTag | OnPlatform, person: Member, known: Collection[str], *, denied: bool
+) -> bool:
+    if isinstance(leaf, OnPlatform):
+        return (person.entry.platform is leaf.platform) != denied
+    if leaf.name == PUSH_ALL:
+        return person.opted_out == denied
+    return leaf.name in known and (leaf.name in person.tags) != denied
 
 
 async def settle(

@@ -12,9 +12,9 @@ from services.targeting.cutting import Cutter
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.slices import Cut, Slice
 from services.targeting.domain.targets import Everyone, OfPlatforms, OfTags, OfUsers, Target
-from services.targeting.tagcuts import TagCutter
 from tests.targeting.book import Book, Entry
 from tests.targeting.crowds import Member, crowds, member, settle
+from tests.targeting.engines import make_cutter
 
 TAGS = ("mortgage-rates", "news", "offers")
 ASKED = OfTags((*TAGS, "no such tag"))
@@ -39,7 +39,7 @@ async def test_each_subscriber_stands_in_one_slice_of_its_platform(
 ) -> None:
     app_id = uuid4()
     await settle(targeting_db, app_id, crowd)
-    cutter = Cutter(TagCutter(targeting_db, slice_size=size, max_rows=max_rows), Book())
+    cutter = make_cutter(targeting_db, Book(), size=size, max_rows=max_rows)
     cuts = await cut(cutter, app_id, ASKED)
 
     for person in crowd:
@@ -80,8 +80,8 @@ async def test_any_token_gives_exactly_the_rest(
 ) -> None:
     app_id = uuid4()
     await settle(targeting_db, app_id, crowd)
-    cuts = await cut(Cutter(TagCutter(targeting_db, slice_size=size), Book()), app_id, ASKED)
-    other = Cutter(TagCutter(targeting_db, slice_size=size, max_rows=max_rows), Book())
+    cuts = await cut(make_cutter(targeting_db, Book(), size=size), app_id, ASKED)
+    other = make_cutter(targeting_db, Book(), size=size, max_rows=max_rows)
 
     for done, found in enumerate(cuts, start=1):
         rest = await cut(other, app_id, ASKED, found.resume_token)
@@ -92,7 +92,7 @@ async def test_any_token_gives_exactly_the_rest(
 async def test_many_slices_come_in_answers_of_200(targeting_db: AsyncEngine, app_id: UUID) -> None:
     crowd = [member(uid, Platform.IOS, "news") for uid in range(1, 452)]
     await settle(targeting_db, app_id, crowd)
-    cuts = await cut(Cutter(TagCutter(targeting_db, slice_size=1), Book()), app_id, OfTags(TAGS))
+    cuts = await cut(make_cutter(targeting_db, Book(), size=1), app_id, OfTags(TAGS))
 
     assert [len(found.slices) for found in cuts] == [200, 200, 51]
 
@@ -101,7 +101,7 @@ async def test_distant_uids_are_found(targeting_db: AsyncEngine, app_id: UUID) -
     far = 2**62
     crowd = [member(uid, Platform.IOS, "news") for uid in (1, 2, 3, 10**9, far)]
     await settle(targeting_db, app_id, crowd)
-    cuts = await cut(Cutter(TagCutter(targeting_db, slice_size=2), Book()), app_id, OfTags(TAGS))
+    cuts = await cut(make_cutter(targeting_db, Book(), size=2), app_id, OfTags(TAGS))
 
     assert slices_of(cuts) == [
         Slice(Platform.IOS, 0, 2, 2),
@@ -111,7 +111,7 @@ async def test_distant_uids_are_found(targeting_db: AsyncEngine, app_id: UUID) -
 
 
 async def test_tags_that_are_none_have_nobody(targeting_db: AsyncEngine, app_id: UUID) -> None:
-    assert await cut(Cutter(TagCutter(targeting_db), Book()), app_id, ASKED) == []
+    assert await cut(make_cutter(targeting_db, Book()), app_id, ASKED) == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ async def test_what_registry_cuts_can_be_resumed_anywhere(
     book = Book(slice_size=2)
     for uid in range(1, 40):
         book.write(app_id, Entry(uid, f"device {uid}", list(Platform)[uid % 6], "ada"))
-    cutter = Cutter(TagCutter(targeting_db), book)
+    cutter = make_cutter(targeting_db, book)
     cuts = await cut(cutter, app_id, target)
     rests = [await cut(cutter, app_id, target, found.resume_token) for found in cuts]
 
@@ -135,7 +135,7 @@ async def test_a_token_that_is_none_is_refused(
     targeting_db: AsyncEngine, app_id: UUID, token: str
 ) -> None:
     with pytest.raises(FieldInvalid, match="resume_token"):
-        await cut(Cutter(TagCutter(targeting_db), Book()), app_id, Everyone(), token)
+        await cut(make_cutter(targeting_db, Book()), app_id, Everyone(), token)
 
 
 async def test_a_token_of_another_target_is_refused(
@@ -143,7 +143,7 @@ async def test_a_token_of_another_target_is_refused(
 ) -> None:
     book = Book()
     book.write(app_id, Entry(1, "phone"))
-    cutter = Cutter(TagCutter(targeting_db), book)
+    cutter = make_cutter(targeting_db, book)
     (found,) = await cut(cutter, app_id, Everyone())
 
     with pytest.raises(FieldInvalid, match="resume_token"):

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.targeting.cutting import Cutter
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.slices import MAX_UID, Rest, Slice
 from services.targeting.domain.targets import (
@@ -19,10 +18,9 @@ from services.targeting.domain.targets import (
     OfUsers,
     Target,
 )
-from services.targeting.resolving import Resolver
-from services.targeting.tagcuts import TagCutter
 from tests.targeting.book import Book, Entry, EntryChunk
 from tests.targeting.crowds import Member, crowds, flood, flood_opt_outs, new_tag, settle
+from tests.targeting.engines import make_cutter, make_resolver
 
 TAGS = ("mortgage-rates", "news", "offers")
 WHOLE = Slice(None, 0, MAX_UID)
@@ -63,10 +61,6 @@ async def uids_of(chunks: AsyncIterator[EntryChunk | Rest]) -> list[int]:
     return [uid async for c in chunks if isinstance(c, EntryChunk) for uid in c.uids]
 
 
-def make_resolver(db: AsyncEngine, book: Book) -> Resolver[EntryChunk]:
-    return Resolver(db, book, book)
-
-
 @settings(max_examples=30, deadline=None, suppress_health_check=SHARED_DATABASE)
 @given(crowd=crowds(TAGS), size=some.integers(1, 5), target=some.sampled_from(TARGETS))
 async def test_all_slices_together_are_the_target(
@@ -74,7 +68,7 @@ async def test_all_slices_together_are_the_target(
 ) -> None:
     app_id, book = uuid4(), Book(slice_size=size)
     await settle(targeting_db, app_id, crowd, book)
-    cutter = Cutter(TagCutter(targeting_db, slice_size=size), book)
+    cutter = make_cutter(targeting_db, book, size=size)
     resolver = make_resolver(targeting_db, book)
     found: list[int] = []
     async for cut in cutter.cut(app_id, target, ""):

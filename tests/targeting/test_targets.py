@@ -28,6 +28,37 @@ def names(kind: str, *values: str) -> target_pb2.Target:
     return target_pb2.Target(**{kind: target_pb2.NameList(names=values)})  # type: ignore[arg-type]  # one of three
 
 
+def expression(tree: target_pb2.Expression) -> target_pb2.Target:
+    return target_pb2.Target(expression=tree)
+
+
+def tagged(name: str) -> target_pb2.Expression:
+    return target_pb2.Expression(tag_name=name)
+
+
+def on(platform: Any) -> target_pb2.Expression:
+    return target_pb2.Expression(platform=platform)
+
+
+def no(part: target_pb2.Expression) -> target_pb2.Expression:
+    return target_pb2.Expression(denied=part)
+
+
+def every(*parts: target_pb2.Expression) -> target_pb2.Expression:
+    return target_pb2.Expression(all_of=target_pb2.ExpressionList(expressions=parts))
+
+
+def either(*parts: target_pb2.Expression) -> target_pb2.Expression:
+    return target_pb2.Expression(any_of=target_pb2.ExpressionList(expressions=parts))
+
+
+def nested(times: int) -> target_pb2.Expression:
+    tree = tagged("a")
+    for _ in range(times):
+        tree = no(tree)
+    return tree
+
+
 def platforms(*values: Any) -> target_pb2.Target:
     return target_pb2.Target(platforms=target_pb2.PlatformList(platforms=values))
 
@@ -109,6 +140,9 @@ async def test_recipients_arrive_whole(crowded: Room, app_id: UUID) -> None:
         (names("device_ids", "d7", "d2", "none"), [2, 7]),
         (platforms(ANDROID), [1, 3, 5, 9]),
         (EVERYONE, [*range(1, 7), 8, 9, 10]),
+        (expression(every(tagged("news"), no(on(ANDROID)))), [4]),
+        (expression(either(tagged("news"), on(ANDROID))), [1, 3, 4, 5, 9]),
+        (expression(no(tagged("news"))), [1, 2, 5, 6, 8, 9, 10]),
     ],
 )
 async def test_each_kind_of_target_is_resolved(
@@ -163,6 +197,8 @@ async def test_a_resume_token_of_another_target_is_refused(crowded: Room, app_id
         (names("tag_names", "z", "news", "Push.ALL", "a"), ["z", "a"]),
         (names("user_ids", "nobody", "ada", "bob", "zoe"), ["nobody", "zoe"]),
         (names("device_ids", "d9999", "d1"), ["d9999"]),
+        (expression(every(tagged("z"), tagged("news"), no(tagged("a")), tagged("z"))), ["z", "a"]),
+        (expression(either(tagged("Push.ALL"), on(IOS))), []),
     ],
 )
 async def test_a_check_names_what_does_not_exist(
@@ -190,6 +226,16 @@ async def test_an_application_that_registry_does_not_know_has_nobody(room: Room)
         (platforms(0), "target.platforms"),
         (platforms(9), "target.platforms"),
         (platforms(IOS, IOS), "target.platforms"),
+        (expression(target_pb2.Expression()), "target.expression"),
+        (expression(tagged("")), "target.expression.tag_name"),
+        (expression(on(9)), "target.expression.platform"),
+        (expression(every(tagged("a"))), "target.expression.all_of"),
+        (
+            expression(every(tagged("a"), no(tagged("\0")))),
+            "target.expression.all_of[1].denied.tag_name",
+        ),
+        (expression(either(*[either(*[tagged("a")] * 51)] * 2)), "target.expression"),
+        (expression(nested(16)), f"target.expression{'.denied' * 16}"),
     ],
 )
 async def test_a_malformed_target_is_refused(

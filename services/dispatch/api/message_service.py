@@ -21,7 +21,7 @@ from services.dispatch.domain.faults import (
     PayloadTooLarge,
     TargetUnknown,
 )
-from services.dispatch.domain.messages import Message, Submission
+from services.dispatch.domain.messages import Message, Submission, TargetKind
 from services.dispatch.domain.outcomes import Delivery, Outcome, Report
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.gateways.limits import SizeLimits
@@ -237,8 +237,9 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
         }
         await self._check_sizes(app_id, submissions)
         for prefix, request in requests.items():
-            if request.validate_target:
-                target = submissions[prefix].target
+            target = submissions[prefix].target
+            # A mistaken tag of an expression may mean more people than were meant, not fewer.
+            if request.validate_target or target.kind is TargetKind.EXPRESSION:
                 if unknown := await self._directory.unknown_names(app_id, target):
                     raise TargetUnknown(unknown)
         return list(submissions.values())

@@ -8,8 +8,8 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from carillon.dispatch.v1 import message_pb2, message_service_pb2
-from carillon.type.v1 import platform_pb2, target_pb2
-from services.dispatch.api import checks, contents
+from carillon.type.v1 import target_pb2
+from services.dispatch.api import checks, contents, expression_wire, platform_wire
 from services.dispatch.domain import ids
 from services.dispatch.domain.channels import Channel
 from services.dispatch.domain.faults import MessageNotFound
@@ -33,18 +33,8 @@ MAX_REQUEST_ID = 128
 
 is_name, parse_name, parse_text = checks.is_name, checks.parse_name, checks.parse_text
 
-PLATFORM_TO_WIRE = {
-    Platform.MIXED: platform_pb2.PLATFORM_UNSPECIFIED,
-    Platform.IOS: platform_pb2.PLATFORM_IOS,
-    Platform.ANDROID: platform_pb2.PLATFORM_ANDROID,
-    Platform.WEB_CHROME: platform_pb2.PLATFORM_WEB_CHROME,
-    Platform.WEB_FIREFOX: platform_pb2.PLATFORM_WEB_FIREFOX,
-    Platform.WEB_SAFARI: platform_pb2.PLATFORM_WEB_SAFARI,
-    Platform.APPEXT_CHROME: platform_pb2.PLATFORM_APPEXT_CHROME,
-}
-PLATFORM_FROM_WIRE: dict[int, Platform] = {
-    number: platform for platform, number in PLATFORM_TO_WIRE.items()
-}
+PLATFORM_TO_WIRE = platform_wire.PLATFORM_TO_WIRE
+PLATFORM_FROM_WIRE = platform_wire.PLATFORM_FROM_WIRE
 
 STATUS_TO_WIRE = {
     Status.SCHEDULED: message_pb2.MESSAGE_STATUS_SCHEDULED,
@@ -159,6 +149,13 @@ def parse_target(field: str, target: target_pb2.Target) -> Target:
                 TargetKind.PLATFORMS,
                 platforms=_parse_platforms(f"{field}.platforms", target.platforms),
             )
+        case "expression":
+            return Target(
+                TargetKind.EXPRESSION,
+                expression=expression_wire.parse_expression(
+                    f"{field}.expression", target.expression
+                ),
+            )
         case "tag_names":
             return _parse_named(f"{field}.tag_names", TargetKind.TAGS, target.tag_names)
         case "user_ids":
@@ -184,6 +181,9 @@ def _parse_platforms(field: str, listed: target_pb2.PlatformList) -> tuple[Platf
 
 
 def write_target(target: Target) -> target_pb2.Target:
+    if target.expression is not None:
+        written = expression_wire.write_expression(target.expression)
+        return target_pb2.Target(expression=written)
     match target.kind:
         case TargetKind.EVERYONE:
             return target_pb2.Target(everyone=target_pb2.Everyone())
@@ -196,7 +196,7 @@ def write_target(target: Target) -> target_pb2.Target:
             return target_pb2.Target(tag_names=names)
         case TargetKind.USERS:
             return target_pb2.Target(user_ids=names)
-        case TargetKind.DEVICES:
+        case _:
             return target_pb2.Target(device_ids=names)
 
 

@@ -29,6 +29,50 @@ class TargetKind(Enum):
     TAGS = "tags"
     USERS = "users"
     DEVICES = "devices"
+    EXPRESSION = "expression"
+
+
+class Operator(Enum):
+    """What a node of the tree says; the first two are its leaves."""
+
+    TAG = "tag"
+    PLATFORM = "platform"
+    NOT = "not"
+    AND = "and"
+    OR = "or"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A node: a leaf has its name or platform, any other its parts."""
+
+    operator: Operator
+    tag_name: str = ""
+    platform: Platform = Platform.MIXED
+    parts: tuple["Expression", ...] = ()
+
+    def may_mean(self, platform: Platform) -> bool:
+        """Whether it can be true of a device of this platform, whatever tags that has."""
+        return self._bounds(platform)[0]
+
+    @property
+    def leaves(self) -> int:
+        return sum(part.leaves for part in self.parts) if self.parts else 1
+
+    def _bounds(self, platform: Platform) -> tuple[bool, bool]:
+        """Whether it can be true there, and whether it can be false."""
+        parts = [part._bounds(platform) for part in self.parts]  # noqa: SLF001  our own kind
+        match self.operator:
+            case Operator.TAG:
+                return True, True
+            case Operator.PLATFORM:
+                return self.platform is platform, self.platform is not platform
+            case Operator.NOT:
+                return parts[0][1], parts[0][0]
+            case Operator.AND:
+                return all(true for true, _ in parts), any(false for _, false in parts)
+            case Operator.OR:
+                return any(true for true, _ in parts), all(false for _, false in parts)
 
 
 # A target of so few names is one parcel from the start: no planning stands before it.
@@ -37,16 +81,23 @@ SMALL_TARGET = 500
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a message is for. `platforms` goes with its kind alone, `names` with the last three."""
+    """Whom a message is for. `names` go with tags, users and devices, others with their kind."""
 
     kind: TargetKind
     names: tuple[str, ...] = ()
     platforms: tuple[Platform, ...] = ()
+    expression: Expression | None = None
 
     @property
     def is_small(self) -> bool:
         explicit = self.kind in {TargetKind.DEVICES, TargetKind.USERS}
         return explicit and len(self.names) <= SMALL_TARGET
+
+    def may_mean(self, platform: Platform) -> bool:
+        """Whether it can reach devices of this platform."""
+        if self.kind is TargetKind.PLATFORMS:
+            return platform in self.platforms
+        return self.expression is None or self.expression.may_mean(platform)
 
 
 class Status(IntEnum):

@@ -1,11 +1,10 @@
 """How large a message may be on each platform, checked before it is taken."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.dispatch.domain.content import Content
 from services.dispatch.domain.ids import ALPHABET, LENGTH
-from services.dispatch.domain.messages import Platform, Target, TargetKind
+from services.dispatch.domain.messages import Platform, Target
 from services.dispatch.gateways.rendering import android, apple, browser, chrome_app, safari
 
 # All ids are of one length, so any of them measures like the one to come.
@@ -33,7 +32,8 @@ class SizeLimits:
 
         An excess is of no consequence where the application has not configured the platform.
         """
-        measured = ((each, self._measure(each, content)) for each in _reached(target))
+        reached = filter(target.may_mean, ALL)
+        measured = ((each, self._measure(each, content)) for each in reached)
         return [Excess(each, size, limit) for each, (size, limit) in measured if size > limit]
 
     def _measure(self, platform: Platform, content: Content) -> tuple[int, int]:
@@ -63,7 +63,3 @@ def _measure_safari(content: Content) -> int:
     """Of its two forms the larger: who has which is not known here."""
     web = browser.render(content, safari.web_options(content), SAMPLE_ID)
     return max(len(web), len(safari.render_website_push(content, "")))
-
-
-def _reached(target: Target) -> Iterable[Platform]:
-    return target.platforms if target.kind is TargetKind.PLATFORMS else ALL

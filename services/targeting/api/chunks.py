@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from carillon.targeting.v1 import targeting_service_pb2 as targeting_service
 from carillon.type.v1 import recipient_pb2
-from services.targeting.api import wire
+from services.targeting.api.platform_wire import FROM_PLATFORM
 from services.targeting.domain.platforms import Platform
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class RecipientChunk:
         return self._take([row for row, uid in enumerate(self.uids) if uid in wanted])
 
     def on(self, platforms: Collection[Platform]) -> "RecipientChunk":
-        wanted = {wire.FROM_PLATFORM[platform] for platform in platforms}
+        wanted = {FROM_PLATFORM[platform] for platform in platforms}
         found = list(self.recipients.platforms)
         if len(found) == 1:
             return self if found[0] in wanted else self._take([])

@@ -10,7 +10,7 @@ from carillon.targeting.v1 import tag_service_pb2_grpc as rpc
 from services.kit import paging
 from services.targeting.api import Context, checks, wire
 from services.targeting.domain.faults import TagExists, TagNotFound
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL
 from services.targeting.store import counts, tags
 
 

@@ -16,7 +16,7 @@ from carillon.targeting.v1 import tag_service_pb2 as tag_service
 from carillon.targeting.v1 import targeting_service_pb2 as targeting_service
 from carillon.type.v1 import platform_pb2, recipient_pb2, target_pb2
 from services.kit.faults import FieldInvalid
-from services.targeting.api import checks
+from services.targeting.api import checks, expression_wire, platform_wire
 from services.targeting.browsing import Question
 from services.targeting.domain.platforms import PLATFORMS, Platform
 from services.targeting.domain.slices import MAX_UID, Slice
@@ -25,6 +25,7 @@ from services.targeting.domain.tags import Tag, TextField, TextMatcher
 from services.targeting.domain.targets import (
     Everyone,
     OfDevices,
+    OfExpression,
     OfPlatforms,
     OfTags,
     OfUsers,
@@ -37,22 +38,7 @@ MAX_VALUES = 100
 MAX_UIDS = 2000
 
 ANY_PLATFORM = platform_pb2.PLATFORM_UNSPECIFIED
-FROM_PLATFORM = {
-    Platform.IOS: platform_pb2.PLATFORM_IOS,
-    Platform.ANDROID: platform_pb2.PLATFORM_ANDROID,
-    Platform.WEB_CHROME: platform_pb2.PLATFORM_WEB_CHROME,
-    Platform.WEB_FIREFOX: platform_pb2.PLATFORM_WEB_FIREFOX,
-    Platform.WEB_SAFARI: platform_pb2.PLATFORM_WEB_SAFARI,
-    Platform.APPEXT_CHROME: platform_pb2.PLATFORM_APPEXT_CHROME,
-}
-TO_PLATFORM = {
-    platform_pb2.PLATFORM_IOS: Platform.IOS,
-    platform_pb2.PLATFORM_ANDROID: Platform.ANDROID,
-    platform_pb2.PLATFORM_WEB_CHROME: Platform.WEB_CHROME,
-    platform_pb2.PLATFORM_WEB_FIREFOX: Platform.WEB_FIREFOX,
-    platform_pb2.PLATFORM_WEB_SAFARI: Platform.WEB_SAFARI,
-    platform_pb2.PLATFORM_APPEXT_CHROME: Platform.APPEXT_CHROME,
-}
+FROM_PLATFORM, TO_PLATFORM = platform_wire.FROM_PLATFORM, platform_wire.TO_PLATFORM
 NAME_KINDS: dict[str, type[OfTags] | type[OfUsers] | type[OfDevices]] = {
     "tag_names": OfTags,
     "user_ids": OfUsers,
@@ -70,6 +56,8 @@ def parse_target(target: target_pb2.Target) -> Target:
     field = f"target.{kind}"
     if kind == "platforms":
         return OfPlatforms(_parse_platforms(field, target.platforms.platforms))
+    if kind == "expression":
+        return OfExpression(expression_wire.parse_expression(field, target.expression))
     names: target_pb2.NameList = getattr(target, kind)
     return NAME_KINDS[kind](checks.names(field, names.names))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.targeting.domain.platforms import Platform
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL
 
 # A device's uid and a tag's number, by which subscriptions are ordered.
 Place: TypeAlias = tuple[int, int]

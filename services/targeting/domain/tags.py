@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+# The subscription to broadcasts that every device begins with: it is no row of ours, what is kept
+# is who has left it.
+PUSH_ALL = "Push.ALL"
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from services.targeting.domain.expressions import Expression
 from services.targeting.domain.platforms import Platform
-
-# The subscription to broadcasts that every device begins with: it is no row of ours, what is kept
-# is who has left it.
-PUSH_ALL = "Push.ALL"
+from services.targeting.domain.tags import PUSH_ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,14 @@ class OfDevices:
     names: tuple[str, ...]
 
 
-Target: TypeAlias = Everyone | OfPlatforms | OfTags | OfUsers | OfDevices
+@dataclass(frozen=True, slots=True)
+class OfExpression:
+    """Devices of which the expression is true."""
+
+    expression: Expression
+
+
+Target: TypeAlias = Everyone | OfPlatforms | OfTags | OfUsers | OfDevices | OfExpression
 # What registry can tell without us.
 Audience: TypeAlias = Everyone | OfUsers | OfDevices
 

@@ -7,10 +7,20 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.prepared import Prepared
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.slices import Slice
 from services.targeting.store.arrays import as_rows, numbers, platform_numbers
 from services.targeting.store.tables import PLATFORM_NUMBERS, subscriptions
+
+NUMBERS = sa.ARRAY(sa.BigInteger)
+HOLDINGS = Prepared(
+    sa.select(subscriptions.c.tag_id, subscriptions.c.uid).where(
+        subscriptions.c.app_id == sa.bindparam("app_id", type_=sa.Uuid),
+        subscriptions.c.uid == sa.any_(sa.bindparam("uids", type_=NUMBERS)),
+        subscriptions.c.tag_id == sa.any_(sa.bindparam("tag_ids", type_=NUMBERS)),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +153,13 @@ async def holders(
         .order_by(subscriptions.c.uid)
     )
     return list((await tx.execute(statement)).scalars())
+
+
+async def holdings(
+    tx: AsyncConnection, app_id: UUID, tag_ids: Sequence[int], uids: Sequence[int]
+) -> dict[int, list[int]]:
+    """By each of the tags that any of the uids is subscribed to: which of them are."""
+    held: dict[int, list[int]] = {}
+    for tag_id, uid in await HOLDINGS.fetch(tx, app_id=app_id, tag_ids=tag_ids, uids=uids):
+        held.setdefault(tag_id, []).append(uid)
+    return held

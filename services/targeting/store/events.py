@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.targeting.domain.events import EventKind, Position, SubscriptionEvent
 from services.targeting.domain.subscriptions import NO_TAG
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL
 from services.targeting.store.arrays import guids
 from services.targeting.store.tables import EVENT_NUMBERS, Xid8, subscription_events, tags, watches
 

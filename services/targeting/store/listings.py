@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kit.paging import Window
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.subscriptions import NO_TAG, Place, TagFilter
-from services.targeting.domain.targets import PUSH_ALL
+from services.targeting.domain.tags import PUSH_ALL
 from services.targeting.store.arrays import as_rows, numbers, platform_numbers, texts
 from services.targeting.store.tables import opt_outs, subscriptions, tags
 

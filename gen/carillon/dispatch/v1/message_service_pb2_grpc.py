@@ -108,9 +108,10 @@ class MessageServiceServicer:
         Errors:
         INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
         target may reach and the application has configured)
-        NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
+        NOT_FOUND        TARGET_UNKNOWN (when asked to validate; of an
+        expression, always)
         ALREADY_EXISTS   REQUEST_ID_REUSED
-        UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+        UNAVAILABLE      ROOM_UNAVAILABLE (only where names are looked up, or where the
         message is too large for some platform)
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

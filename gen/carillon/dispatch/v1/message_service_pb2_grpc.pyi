@@ -40,9 +40,10 @@ class MessageServiceStub:
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
                        target may reach and the application has configured)
-      NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
+      NOT_FOUND        TARGET_UNKNOWN (when asked to validate; of an
+                       expression, always)
       ALREADY_EXISTS   REQUEST_ID_REUSED
-      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+      UNAVAILABLE      ROOM_UNAVAILABLE (only where names are looked up, or where the
                        message is too large for some platform)
     """
     BatchSendMessages: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.BatchSendMessagesRequest, _message_service_pb2.BatchSendMessagesResponse]
@@ -138,9 +139,10 @@ class MessageServiceAsyncStub(MessageServiceStub):
     Errors:
       INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
                        target may reach and the application has configured)
-      NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
+      NOT_FOUND        TARGET_UNKNOWN (when asked to validate; of an
+                       expression, always)
       ALREADY_EXISTS   REQUEST_ID_REUSED
-      UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+      UNAVAILABLE      ROOM_UNAVAILABLE (only where names are looked up, or where the
                        message is too large for some platform)
     """
     BatchSendMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.BatchSendMessagesRequest, _message_service_pb2.BatchSendMessagesResponse]  # type: ignore[assignment]
@@ -239,9 +241,10 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           INVALID_ARGUMENT FIELD_INVALID, PAYLOAD_TOO_LARGE (for a platform that the
                            target may reach and the application has configured)
-          NOT_FOUND        TARGET_UNKNOWN (only when asked to validate)
+          NOT_FOUND        TARGET_UNKNOWN (when asked to validate; of an
+                           expression, always)
           ALREADY_EXISTS   REQUEST_ID_REUSED
-          UNAVAILABLE      ROOM_UNAVAILABLE (only when asked to validate, or where the
+          UNAVAILABLE      ROOM_UNAVAILABLE (only where names are looked up, or where the
                            message is too large for some platform)
         """
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platform__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63\x61rillon/type/v1/target.proto\x12\x10\x63\x61rillon.type.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\x88\x02\n\x06Target\x12.\n\x08\x65veryone\x18\x01 \x01(\x0b\x32\x1a.carillon.type.v1.EveryoneH\x00\x12\x33\n\tplatforms\x18\x02 \x01(\x0b\x32\x1e.carillon.type.v1.PlatformListH\x00\x12/\n\ttag_names\x18\x03 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x12.\n\x08user_ids\x18\x04 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x12\x30\n\ndevice_ids\x18\x05 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x42\x06\n\x04kind\"\n\n\x08\x45veryone\"=\n\x0cPlatformList\x12-\n\tplatforms\x18\x01 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\"\x19\n\x08NameList\x12\r\n\x05names\x18\x01 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63\x61rillon/type/v1/target.proto\x12\x10\x63\x61rillon.type.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\"\xbc\x02\n\x06Target\x12.\n\x08\x65veryone\x18\x01 \x01(\x0b\x32\x1a.carillon.type.v1.EveryoneH\x00\x12\x33\n\tplatforms\x18\x02 \x01(\x0b\x32\x1e.carillon.type.v1.PlatformListH\x00\x12/\n\ttag_names\x18\x03 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x12.\n\x08user_ids\x18\x04 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x12\x30\n\ndevice_ids\x18\x05 \x01(\x0b\x32\x1a.carillon.type.v1.NameListH\x00\x12\x32\n\nexpression\x18\x06 \x01(\x0b\x32\x1c.carillon.type.v1.ExpressionH\x00\x42\x06\n\x04kind\"\xf0\x01\n\nExpression\x12\x12\n\x08tag_name\x18\x01 \x01(\tH\x00\x12.\n\x08platform\x18\x02 \x01(\x0e\x32\x1a.carillon.type.v1.PlatformH\x00\x12.\n\x06\x64\x65nied\x18\x03 \x01(\x0b\x32\x1c.carillon.type.v1.ExpressionH\x00\x12\x32\n\x06\x61ll_of\x18\x04 \x01(\x0b\x32 .carillon.type.v1.ExpressionListH\x00\x12\x32\n\x06\x61ny_of\x18\x05 \x01(\x0b\x32 .carillon.type.v1.ExpressionListH\x00\x42\x06\n\x04node\"C\n\x0e\x45xpressionList\x12\x31\n\x0b\x65xpressions\x18\x01 \x03(\x0b\x32\x1c.carillon.type.v1.Expression\"\n\n\x08\x45veryone\"=\n\x0cPlatformList\x12-\n\tplatforms\x18\x01 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\"\x19\n\x08NameList\x12\r\n\x05names\x18\x01 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,11 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carillon.type.v1.target_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TARGET']._serialized_start=85
-  _globals['_TARGET']._serialized_end=349
-  _globals['_EVERYONE']._serialized_start=351
-  _globals['_EVERYONE']._serialized_end=361
-  _globals['_PLATFORMLIST']._serialized_start=363
-  _globals['_PLATFORMLIST']._serialized_end=424
-  _globals['_NAMELIST']._serialized_start=426
-  _globals['_NAMELIST']._serialized_end=451
+  _globals['_TARGET']._serialized_end=401
+  _globals['_EXPRESSION']._serialized_start=404
+  _globals['_EXPRESSION']._serialized_end=644
+  _globals['_EXPRESSIONLIST']._serialized_start=646
+  _globals['_EXPRESSIONLIST']._serialized_end=713
+  _globals['_EVERYONE']._serialized_start=715
+  _globals['_EVERYONE']._serialized_end=725
+  _globals['_PLATFORMLIST']._serialized_start=727
+  _globals['_PLATFORMLIST']._serialized_end=788
+  _globals['_NAMELIST']._serialized_start=790
+  _globals['_NAMELIST']._serialized_end=815
 # @@protoc_insertion_point(module_scope)

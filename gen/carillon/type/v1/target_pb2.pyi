@@ -30,6 +30,7 @@ class Target(_message.Message):
     TAG_NAMES_FIELD_NUMBER: _builtins.int
     USER_IDS_FIELD_NUMBER: _builtins.int
     DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def everyone(self) -> Global___Everyone:
         """Every reachable device of the application that has not opted out of broadcasts."""
@@ -50,6 +51,10 @@ class Target(_message.Message):
     def device_ids(self) -> Global___NameList:
         """These devices, by the identifier that the client chose."""
 
+    @_builtins.property
+    def expression(self) -> Global___Expression:
+        """Devices of which this is true."""
+
     def __init__(
         self,
         *,
@@ -58,16 +63,96 @@ class Target(_message.Message):
         tag_names: Global___NameList | None = ...,
         user_ids: Global___NameList | None = ...,
         device_ids: Global___NameList | None = ...,
+        expression: Global___Expression | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["device_ids", b"device_ids", "everyone", b"everyone", "kind", b"kind", "platforms", b"platforms", "tag_names", b"tag_names", "user_ids", b"user_ids"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device_ids", b"device_ids", "everyone", b"everyone", "expression", b"expression", "kind", b"kind", "platforms", b"platforms", "tag_names", b"tag_names", "user_ids", b"user_ids"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_ids", b"device_ids", "everyone", b"everyone", "kind", b"kind", "platforms", b"platforms", "tag_names", b"tag_names", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_ids", b"device_ids", "everyone", b"everyone", "expression", b"expression", "kind", b"kind", "platforms", b"platforms", "tag_names", b"tag_names", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["everyone", "platforms", "tag_names", "user_ids", "device_ids"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["everyone", "platforms", "tag_names", "user_ids", "device_ids", "expression"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Target: _TypeAlias = Target  # noqa: Y015
+
+@_typing.final
+class Expression(_message.Message):
+    """What may be true of a device: a tree of tags and platforms, at most 16 levels
+    deep and of at most 100 leaves. Each tag is looked up in every slice, and
+    whoever reads the tree recurses.
+
+    A device that has opted out of broadcasts is meant only by a tag that it has:
+    written as alternatives, the expression must have one that is true of the
+    device and names such a tag. So `news and not sports` means it too, `not
+    sports` and a platform do not.
+
+    A tag that does not exist is true of nobody and false of nobody.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_NAME_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    DENIED_FIELD_NUMBER: _builtins.int
+    ALL_OF_FIELD_NUMBER: _builtins.int
+    ANY_OF_FIELD_NUMBER: _builtins.int
+    tag_name: _builtins.str
+    """Subscribed to this tag: 1 to 254 characters, without NUL. `Push.ALL` is true
+    of whoever has not opted out of broadcasts.
+    """
+    platform: _platform_pb2.Platform.ValueType
+    @_builtins.property
+    def denied(self) -> Global___Expression:
+        """Not true."""
+
+    @_builtins.property
+    def all_of(self) -> Global___ExpressionList:
+        """All are true."""
+
+    @_builtins.property
+    def any_of(self) -> Global___ExpressionList:
+        """At least one is true."""
+
+    def __init__(
+        self,
+        *,
+        tag_name: _builtins.str = ...,
+        platform: _platform_pb2.Platform.ValueType = ...,
+        denied: Global___Expression | None = ...,
+        all_of: Global___ExpressionList | None = ...,
+        any_of: Global___ExpressionList | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of", "any_of", b"any_of", "denied", b"denied", "node", b"node", "platform", b"platform", "tag_name", b"tag_name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of", "any_of", b"any_of", "denied", b"denied", "node", b"node", "platform", b"platform", "tag_name", b"tag_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_node: _TypeAlias = _typing.Literal["tag_name", "platform", "denied", "all_of", "any_of"]  # noqa: Y015
+    _WhichOneofArgType_node: _TypeAlias = _typing.Literal["node", b"node"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_node) -> _WhichOneofReturnType_node | None: ...
+
+Global___Expression: _TypeAlias = Expression  # noqa: Y015
+
+@_typing.final
+class ExpressionList(_message.Message):
+    """2 to 100."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPRESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def expressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Expression]: ...
+    def __init__(
+        self,
+        *,
+        expressions: _abc.Iterable[Global___Expression] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expressions", b"expressions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpressionList: _TypeAlias = ExpressionList  # noqa: Y015
 
 @_typing.final
 class Everyone(_message.Message):

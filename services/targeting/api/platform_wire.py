@@ -1,0 +1,14 @@
+"""Platforms: one table, read both ways."""
+
+from carillon.type.v1 import platform_pb2
+from services.targeting.domain.platforms import Platform
+
+FROM_PLATFORM = {
+    Platform.IOS: platform_pb2.PLATFORM_IOS,
+    Platform.ANDROID: platform_pb2.PLATFORM_ANDROID,
+    Platform.WEB_CHROME: platform_pb2.PLATFORM_WEB_CHROME,
+    Platform.WEB_FIREFOX: platform_pb2.PLATFORM_WEB_FIREFOX,
+    Platform.WEB_SAFARI: platform_pb2.PLATFORM_WEB_SAFARI,
+    Platform.APPEXT_CHROME: platform_pb2.PLATFORM_APPEXT_CHROME,
+}
+TO_PLATFORM: dict[int, Platform] = {number: platform for platform, number in FROM_PLATFORM.items()}
