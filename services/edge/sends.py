@@ -15,6 +15,7 @@ from carillon.dispatch.v1.message_service_pb2 import SendMessageRequest
 from carillon.type.v1.target_pb2 import Everyone, NameList, PlatformList, Target
 from services.edge import bodies, message_settings, problems
 from services.edge.contents import write_content
+from services.edge.expressions import read_expression
 from services.edge.message_settings import MessageSettings
 from services.edge.platforms import read_platform
 from services.edge.times import read_time
@@ -38,6 +39,7 @@ class Meant(msgspec.Struct, rename="camel"):
     user_ids: list[str] | None = None
     platforms: list[str] | None = None
     tag_names: list[str] | None = None
+    expression: str | None = None
 
 
 class SendBody(msgspec.Struct, rename="camel"):
@@ -154,8 +156,14 @@ def _read_target(meant: Meant | None, prefix: str) -> Target:
     field = f"{prefix}target.{kind}"
     if len(names) > MAX_TARGETS:
         raise problems.invalid(field, f"must hold at most {MAX_TARGETS}, not {len(names)}")
+    if kind == "expression":
+        return Target(expression=read_expression(names[0], field))
     if kind == "platforms":
         return _read_platforms(names, field)
+    return _read_names(kind, names, field)
+
+
+def _read_names(kind: str, names: list[str], field: str) -> Target:
     for name in names:
         if not 1 <= len(name) <= MAX_NAME:
             raise problems.invalid(field, f"must hold names of 1 to {MAX_NAME} characters")
@@ -176,6 +184,8 @@ def _name_kinds(meant: Meant | None) -> Mapping[str, list[str] | None]:
         "userIds": meant.user_ids,
         "platforms": meant.platforms,
         "tagNames": meant.tag_names,
+        # A blank one is there, and wrong: it must not pass for a broadcast.
+        "expression": None if meant.expression is None else [meant.expression],
     }
 
 

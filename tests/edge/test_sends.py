@@ -80,6 +80,21 @@ async def test_a_target_of_one_kind_is_understood(
     assert names is None or list(getattr(asked, kind).names) == names
 
 
+async def test_an_expression_is_sent_as_a_tree_and_read_back_as_text(world: World) -> None:
+    text = 'news AND NOT (G or "two words")'
+    message_id = await world.send(target={"expression": text, "tagNames": []})
+    both = sent(world).target.expression.all_of.expressions
+
+    assert both[0].tag_name == "news"
+    assert both[1].denied.any_of.expressions[0].platform == Platform.PLATFORM_ANDROID
+    assert both[1].denied.any_of.expressions[1].tag_name == "two words"
+    read = await world.call("GET", f"/messages/{message_id}")
+    assert read.json()["target"] == {"expression": text, "tagNames": []}
+    sent(world).annotation = ""
+    read = await world.call("GET", f"/messages/{message_id}")
+    assert read.json()["target"] == {"expression": 'news AND NOT (G OR "two words")'}
+
+
 async def test_platforms_are_known_in_any_case(world: World) -> None:
     await world.send(target={"platforms": ["a", "Web_Chrome", "A"]})
 
@@ -101,6 +116,10 @@ async def test_platforms_are_known_in_any_case(world: World) -> None:
         ({"tagNames": [1]}, "target.tagNames[0]"),
         ({"tagNames": "news"}, "target.tagNames"),
         ({"tagNames": ["a\0"]}, "target.tagNames[0]"),
+        ({"expression": "a AND"}, "target.expression"),
+        ({"expression": ""}, "target.expression"),
+        ({"expression": ["a"]}, "target.expression"),
+        ({"expression": "a", "tagNames": ["b"]}, "target"),
         ([], "target"),
         ("everyone", "target"),
     ],

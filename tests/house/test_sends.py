@@ -23,7 +23,7 @@ class Bank:
     def name(self, device_id: str) -> str:
         return next(name for name, each in self.devices.items() if each.device_id == device_id)
 
-    def target(self, kind: str, names: list[str]) -> dict[str, Any]:
+    def target(self, kind: str, names: list[str] | str) -> dict[str, Any]:
         if kind == "deviceIds":
             names = [self.devices[name].device_id for name in names]
         return {kind: names}
@@ -57,10 +57,13 @@ async def bank(world: World) -> Bank:
         ("deviceIds", ["phone", "phone", "kiosk"], {"phone", "kiosk"}),
         ("platforms", ["G"], {"tablet"}),
         ("platforms", ["A", "WEB_CHROME", "WEB_SAFARI"], {"phone", "browser"}),
+        ("expression", "mortgage-rates AND NOT offers", {"tablet"}),
+        ("expression", "NOT mortgage-rates", {"phone", "browser"}),
+        ("expression", "A or (offers and not WEB_CHROME)", {"phone", "kiosk"}),
     ],
 )
 async def test_those_whom_its_target_means_and_nobody_else(
-    bank: Bank, kind: str, names: list[str], reached: set[str]
+    bank: Bank, kind: str, names: list[str] | str, reached: set[str]
 ) -> None:
     message = await bank.app.send("Whom it may concern", target=bank.target(kind, names))
     status = await bank.app.ended(message)
@@ -82,9 +85,11 @@ async def test_those_whom_its_target_means_and_nobody_else(
         ("tagNames", ["nobody-subscribed", "never-made"]),
         ("userIds", ["eve"]),
         ("platforms", ["APPEXT_CHROME"]),
+        ("expression", "mortgage-rates AND G AND A"),
+        ("expression", "nobody-subscribed AND mortgage-rates"),
     ],
 )
-async def test_nobody_is_told_as_failed(bank: Bank, kind: str, names: list[str]) -> None:
+async def test_nobody_is_told_as_failed(bank: Bank, kind: str, names: list[str] | str) -> None:
     message = await bank.app.send("To nobody", target={kind: names})
 
     assert await bank.app.ended(message) == "FAILED"
@@ -97,6 +102,16 @@ async def test_a_device_of_an_unknown_id_fails_nothing_for_the_others(bank: Bank
 
     assert await bank.app.ended(message) == "DISPATCHED"
     assert set(await bank.app.outcomes(message)) == {phone}
+
+
+async def test_an_expression_with_an_unknown_tag_is_refused_before_anything_is_sent(
+    bank: Bank,
+) -> None:
+    body = {"message": {"alert": "To whom?"}, "target": {"expression": "NOT ofers"}}
+    answer = await bank.app.ask("POST", "/messages", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "FPWSE0001E")
+    assert "ofers" in answer.json()["message"]
 
 
 async def test_those_of_each_message_sent_in_bulk(bank: Bank) -> None:

@@ -13,6 +13,7 @@ from services.edge import problems
 from services.edge.access import Access
 from services.edge.answers import answer, no_content
 from services.edge.door import APP, Call, Door
+from services.edge.expressions import write_expression
 from services.edge.links import Links
 from services.edge.names import PLATFORM_CODES
 from services.edge.pages import Pager, read_page
@@ -242,12 +243,14 @@ def _recall(message: Message) -> dict[str, Any]:
     return members
 
 
-def _render_target(message: Message) -> dict[str, list[str]]:
+def _render_target(message: Message) -> dict[str, Any]:
     target = message.target
     match target.WhichOneof("kind"):
         case "platforms":
             codes = (PLATFORM_CODES.get(one, "UNKNOWN") for one in target.platforms.platforms)
             return {"platforms": list(codes)}
+        case "expression":
+            return {"expression": write_expression(target.expression)}
         case "tag_names":
             return {"tagNames": list(target.tag_names.names)}
         case "user_ids":
