@@ -21,7 +21,7 @@ from services.dispatch.domain.faults import (
     PayloadTooLarge,
     TargetUnknown,
 )
-from services.dispatch.domain.messages import Message, Submission, TargetKind
+from services.dispatch.domain.messages import Message, Submission, Target, TargetKind
 from services.dispatch.domain.outcomes import Delivery, Outcome, Report
 from services.dispatch.domain.rooms import Directory, Identity
 from services.dispatch.gateways.limits import SizeLimits
@@ -240,9 +240,12 @@ class MessageServicer(message_service_pb2_grpc.MessageServiceServicer):
             target = submissions[prefix].target
             # A mistaken tag of an expression may mean more people than were meant, not fewer.
             if request.validate_target or target.kind is TargetKind.EXPRESSION:
-                if unknown := await self._directory.unknown_names(app_id, target):
-                    raise TargetUnknown(unknown)
+                await self._check_names(app_id, target)
         return list(submissions.values())
+
+    async def _check_names(self, app_id: UUID, target: Target) -> None:
+        if unknown := await self._directory.unknown_names(app_id, target):
+            raise TargetUnknown(unknown)
 
     async def _check_sizes(self, app_id: UUID, submissions: Mapping[str, Submission]) -> None:
         """Refuse what is too large for a platform that is configured: asked only if that matters.
