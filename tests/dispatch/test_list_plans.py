@@ -31,11 +31,11 @@ FILL = (
     FROM generate_series(1, :rows) AS n
     """,
     """
-    INSERT INTO ledger (day, app_id, message_id, parcel_id, platform, first_uid, last_uid, uids,
-                        codes, kinds)
+    INSERT INTO ledger (day, app_id, message_id, parcel_id, platform, knot, first_uid, last_uid,
+                        uids, codes, kinds)
     SELECT CAST(:day AS date),
            CASE WHEN n % 4 = 0 THEN CAST(:app AS uuid) ELSE gen_random_uuid() END,
-           :message, n, 1, n, n, decode('01', 'hex'), '', '[[2, "", 1]]'
+           :message, n, 1, n, n, n, decode('01', 'hex'), '', '[[2, "", 1]]'
     FROM generate_series(1, :rows) AS n
     """,
     """
@@ -88,6 +88,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
         lambda tx, told: ledger.read(tx, told, (9_000, 0), backward=True, limit=8),
         "segment_id",
     ),
+    "find outcomes": (lambda tx, told: ledger.find(tx, told, [9_000]), "app_id_message_id_knot"),
     "find receipts": (lambda tx, told: receipts.find(tx, told, list(range(4, 404))), "receipts"),
     "take receipts": (report, "messages_pkey"),
     "count receipts": (

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.knots import find_knot, list_knots
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Place
 from services.dispatch.domain.parcels import Parcel
@@ -35,6 +36,7 @@ async def append(tx: AsyncConnection, segments: Sequence[tuple[Parcel, Segment]]
             "message_id": parcel.message_id,
             "parcel_id": parcel.parcel_id,
             "platform": segment.platform,
+            "knot": find_knot(segment.first_uid, segment.last_uid),
             "first_uid": segment.first_uid,
             "last_uid": segment.last_uid,
             "uids": segment.uids,
@@ -59,7 +61,8 @@ async def recorded_uids(tx: AsyncConnection, parcel: Parcel) -> set[int]:
     found = await tx.execute(
         sa.select(ledger.c.uids).where(
             *_of(parcel.app_id, parcel.message_id, parcel.first_time.date()),
-            ledger.c.first_uid.between(parcel.slice.after_uid, parcel.slice.through_uid),
+            ledger.c.knot > parcel.slice.after_uid,
+            ledger.c.knot <= parcel.slice.through_uid,
             ledger.c.parcel_id == parcel.parcel_id,
         )
     )
@@ -81,19 +84,30 @@ async def read(
 async def find(
     tx: AsyncConnection, message: Message, uids: Sequence[int]
 ) -> list[tuple[Segment, datetime]]:
-    """Segments whose stretch spans any of these uids."""
+    """Segments whose stretch spans any of these uids, however many the message has."""
+    pairs = [(uid, knot) for uid in uids for knot in list_knots(uid)]
     wanted = (
-        sa.func.unnest(sa.cast(list(uids), sa.ARRAY(sa.BigInteger)))
-        .table_valued("uid", name="wanted")
+        sa.func.unnest(
+            sa.cast([uid for uid, _ in pairs], sa.ARRAY(sa.BigInteger)),
+            sa.cast([knot for _, knot in pairs], sa.ARRAY(sa.BigInteger)),
+        )
+        .table_valued("uid", "knot", name="wanted")
         .render_derived()
     )
-    found = await tx.execute(
-        sa.select(*PACKED).where(
-            *_of_message(message),
-            sa.exists().where(wanted.c.uid.between(ledger.c.first_uid, ledger.c.last_uid)),
-        )
+    spanning = ledger.join(
+        wanted,
+        sa.and_(
+            ledger.c.knot == wanted.c.knot,
+            ledger.c.first_uid <= wanted.c.uid,
+            ledger.c.last_uid >= wanted.c.uid,
+        ),
     )
-    return [(_from_row(row), row.write_time) for row in found]
+    number = ledger.c.segment_id
+    found = await tx.execute(
+        sa.select(number, *PACKED).select_from(spanning).where(*_of_message(message))
+    )
+    once = {row.segment_id: (_from_row(row), row.write_time) for row in found}
+    return list(once.values())
 
 
 async def count(tx: AsyncConnection, message: Message) -> list[OutcomeCount]:

@@ -76,6 +76,7 @@ ledger = sa.Table(
     sa.Column("segment_id", sa.BigInteger, sa.Identity(always=True)),
     sa.Column("parcel_id", sa.BigInteger, nullable=False),
     sa.Column("platform", sa.SmallInteger, nullable=False),
+    sa.Column("knot", sa.BigInteger, nullable=False),
     sa.Column("first_uid", sa.BigInteger, nullable=False),
     sa.Column("last_uid", sa.BigInteger, nullable=False),
     sa.Column("uids", sa.LargeBinary, nullable=False),

@@ -104,15 +104,18 @@ STATEMENTS = (
         segment_id bigint GENERATED ALWAYS AS IDENTITY,
         parcel_id bigint NOT NULL,
         platform smallint NOT NULL CHECK (platform BETWEEN 1 AND 6),
+        knot bigint NOT NULL,
         first_uid bigint NOT NULL,
-        last_uid bigint NOT NULL CHECK (last_uid >= first_uid),
+        last_uid bigint NOT NULL CHECK (knot BETWEEN first_uid AND last_uid),
         uids bytea NOT NULL,
         codes bytea NOT NULL,
         kinds jsonb NOT NULL,
         write_time timestamptz NOT NULL DEFAULT now()
     ) PARTITION BY RANGE (day)
     """,
-    "CREATE INDEX ledger_message ON ledger (app_id, message_id, first_uid, segment_id)",
+    # A segment stands under the roundest uid of its stretch: who looks for one uid looks under at
+    # most 63, and compares the stretches in the index.
+    "CREATE INDEX ledger_spans ON ledger (app_id, message_id, knot, first_uid, last_uid)",
     # The order in which outcomes are listed.
     "CREATE INDEX ledger_listed ON ledger (app_id, message_id, segment_id)",
     # By the day of the message, as the ledger: they are forgotten together.
