@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.bell import Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.rooms import EndingsFeed
-from services.dispatch.store import channels, feeds, halts, webhooks
+from services.dispatch.store import channels, feeds, halts, shares, webhooks
 
 log = structlog.get_logger()
 
@@ -49,6 +49,7 @@ class Follower:
                         await halts.cancel_all(tx, app_id, self._clock())
                         await channels.delete_all(tx, app_id)
                         await webhooks.delete_all(tx, app_id)
+                        await shares.forget(tx, app_id)
         for app_id in news.app_ids:
             log.info("application.ended", app_id=str(app_id))
         return True

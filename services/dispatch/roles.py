@@ -13,6 +13,7 @@ from carillon.dispatch.v1 import (
     credential_service_pb2_grpc,
     message_service_pb2_grpc,
     webhook_service_pb2_grpc,
+    weight_service_pb2_grpc,
 )
 from services.dispatch import store
 from services.dispatch.acceptance import Acceptance
@@ -24,6 +25,7 @@ from services.dispatch.api.feeds import DeviceFeed, SubscriptionFeed
 from services.dispatch.api.message_service import MessageServicer
 from services.dispatch.api.rooms import Neighbours, RegistryRoom, TargetingRoom
 from services.dispatch.api.webhook_service import WebhookServicer
+from services.dispatch.api.weight_service import WeightServicer
 from services.dispatch.caller import Caller, Limits
 from services.dispatch.dismisser import Dismisser
 from services.dispatch.domain.parcels import Lane
@@ -53,7 +55,7 @@ from services.kit.server import new_server, serve
 
 SERVICES = [
     f"carillon.dispatch.v1.{name}Service"
-    for name in ("Message", "Channel", "Credential", "Circuit", "Webhook")
+    for name in ("Message", "Channel", "Credential", "Circuit", "Webhook", "Weight")
 ]
 
 
@@ -127,6 +129,7 @@ async def open_api(premises: Premises) -> int:
     circuit_service_pb2_grpc.add_CircuitServiceServicer_to_server(
         CircuitServicer(premises.db), server
     )
+    weight_service_pb2_grpc.add_WeightServiceServicer_to_server(WeightServicer(premises.db), server)
     wire, urls = premises.open_wire(), settings.gateway_urls
     credential_service_pb2_grpc.add_CredentialServiceServicer_to_server(
         CredentialServicer(lambda credential: try_credential(credential, urls, wire, now)), server

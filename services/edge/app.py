@@ -35,6 +35,7 @@ from services.edge.routes.subscriptions import Subscriptions
 from services.edge.routes.tags import Tags
 from services.edge.routes.web_sites import WebSites
 from services.edge.routes.webhooks import Webhooks
+from services.edge.routes.weights import Weights
 from services.edge.routing import Route, Routing
 from services.edge.settings import Settings
 from services.edge.tokens import Tokens, read_keys
@@ -95,6 +96,7 @@ def _list_routes(
         *devices.routes(door),
         *Quarantine(rooms).routes(door),
         *Circuits(rooms).routes(door),
+        *Weights(rooms).routes(door),
         *Tags(rooms, links).routes(door),
         *Subscriptions(rooms, links, strict=settings.strict_subscriptions).routes(door),
         *Webhooks(rooms, links).routes(door),

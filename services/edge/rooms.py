@@ -7,6 +7,7 @@ from carillon.dispatch.v1 import circuit_service_pb2_grpc as circuit_rpc
 from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2_grpc as message_rpc
 from carillon.dispatch.v1 import webhook_service_pb2_grpc as webhook_rpc
+from carillon.dispatch.v1 import weight_service_pb2_grpc as weight_rpc
 from carillon.registry.v1 import access_service_pb2_grpc as access_rpc
 from carillon.registry.v1 import application_service_pb2_grpc as application_rpc
 from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
@@ -35,6 +36,7 @@ class Rooms:
     messages: "message_rpc.MessageServiceAsyncStub"
     channels: "channel_rpc.ChannelServiceAsyncStub"
     webhooks: "webhook_rpc.WebhookServiceAsyncStub"
+    weights: "weight_rpc.WeightServiceAsyncStub"
     timeout: float
 
 
@@ -56,5 +58,6 @@ def open_rooms(house: House, settings: Settings) -> Rooms:
         messages=message_rpc.MessageServiceStub(dispatch),
         channels=channel_rpc.ChannelServiceStub(dispatch),
         webhooks=webhook_rpc.WebhookServiceStub(dispatch),
+        weights=weight_rpc.WeightServiceStub(dispatch),
         timeout=settings.room_timeout,
     )

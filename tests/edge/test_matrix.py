@@ -28,6 +28,8 @@ ROWS = {
     ("GET", "/{app_id}/quarantine"): "O",
     ("POST", "/{app_id}/quarantine/restore"): "O",
     ("GET", "/{app_id}/circuits"): "O",
+    ("GET", "/{app_id}/settings/weight"): "O",
+    ("PUT", "/{app_id}/settings/weight"): "O",
     ("POST", "/{app_id}/fuses/{platform}"): "O",
     # Secrets and API keys.
     ("POST", "/{app_id}/apiKeys"): MANAGE + "O",

@@ -86,6 +86,8 @@ class Parcel:
     first_time: datetime
     epoch: int
     gate: str = ""
+    # Among the parcels of its application.
+    turn: int = 0
 
     @property
     def key(self) -> tuple[int, int]:

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.content import Content
+from services.dispatch.domain.fairness import divide
 from services.dispatch.domain.messages import Message, Platform, Status, Target
 from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
 from services.dispatch.domain.schedules import Schedule
-from services.dispatch.store import counts
+from services.dispatch.store import counts, shares
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
 from services.kit.paging import Window
 
@@ -36,7 +37,6 @@ COLUMNS = (
     messages.c.trace_parent,
     IS_PAUSED.label("is_paused"),
 )
-places = sa.Sequence("places")
 IS_LISTED = sa.and_(IS_NOT_CANCELLED, ~messages.c.is_internal)
 
 
@@ -51,9 +51,6 @@ async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
     await tx.execute(sa.insert(messages), [_to_row(each) for each in accepted])
     await counts.note_messages(
         tx, Counter(each.app_id for each in accepted if not each.content.is_internal)
-    )
-    await add_small(
-        tx, [each for each in accepted if each.target.is_small and not each.schedule.start]
     )
     large = [
         {"app_id": each.app_id, "message_id": each.message_id}
@@ -74,13 +71,23 @@ async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
     ]
     if scheduled:
         await tx.execute(sa.insert(plans), scheduled)
+    # The last, because it locks what other transactions wait for.
+    await add_small(
+        tx, [each for each in accepted if each.target.is_small and not each.schedule.start]
+    )
 
 
 async def add_small(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
     """Put messages with small targets into the queue, each as one parcel."""
-    if accepted:
-        rows = [_to_parcel(each) for each in accepted]
-        await tx.execute(sa.insert(parcels).values(place=places.next_value()), rows)
+    sizes: dict[UUID, list[int]] = {}
+    for each in accepted:
+        sizes.setdefault(each.app_id, []).append(len(each.target.names))
+    if not sizes:
+        return
+    given = await shares.take(tx, Lane.EXPRESS, {app_id: sum(s) for app_id, s in sizes.items()})
+    places = {app_id: divide(given[app_id], sizes[app_id]) for app_id in sizes}
+    rows = [{**_to_parcel(each), "place": next(places[each.app_id])} for each in accepted]
+    await tx.execute(sa.insert(parcels), rows)
 
 
 async def begin_small(tx: AsyncConnection, limit: int) -> int:

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.fairness import divide
 from services.dispatch.domain.parcels import Lane, ParcelState, Slice
-from services.dispatch.store.messages import places
+from services.dispatch.store import shares
 from services.dispatch.store.tables import parcels, plans
+from services.dispatch.store.turns import IS_READY_BULK
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,23 @@ async def end(tx: AsyncConnection, plan: Plan) -> bool:
 async def add_parcels(
     tx: AsyncConnection, plan: Plan, lane: Lane, slices: Sequence[Slice], first_time: datetime
 ) -> None:
+    """Queue a plan's next slices: in the lane at their place, and at their turn in the application.
+
+    Several messages of an application take turns, each with a slice at a time.
+    """
+    sizes = [max(part.expected_count, 1) for part in slices]
+    if not sizes:
+        return
+    given = await shares.take(tx, lane, {plan.app_id: sum(sizes)})
+    places = list(divide(given[plan.app_id], sizes))
+    turns = await _take_turns(tx, plan, sizes) if lane is Lane.BULK else [0] * len(sizes)
     rows = [
         {
             "app_id": plan.app_id,
             "message_id": plan.message_id,
             "lane": lane,
+            "place": place,
+            "turn": turn,
             "platform": part.platform,
             "after_uid": part.after_uid,
             "through_uid": part.through_uid,
@@ -88,9 +103,28 @@ async def add_parcels(
             "first_time": first_time,
             "state": ParcelState.READY,
         }
-        for part in slices
+        for part, place, turn in zip(slices, places, turns, strict=True)
     ]
-    await tx.execute(sa.insert(parcels).values(place=places.next_value()), rows)
+    await tx.execute(sa.insert(parcels), rows)
+
+
+async def _take_turns(tx: AsyncConnection, plan: Plan, sizes: Sequence[int]) -> list[int]:
+    """The application's share is locked: nobody takes its turns beside."""
+    ours = (plans.c.app_id == plan.app_id, plans.c.message_id == plan.message_id)
+    first = (await tx.execute(sa.select(plans.c.turn).where(*ours))).scalar_one_or_none()
+    if first is None:
+        foremost = (
+            sa.select(parcels.c.turn)
+            .where(parcels.c.app_id == plan.app_id, IS_READY_BULK)
+            .order_by(parcels.c.turn, parcels.c.parcel_id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        first = await shares.read_turn(tx, plan.app_id, foremost)
+    turns = list(accumulate(sizes, initial=first))
+    await tx.execute(sa.update(plans).where(*ours).values(turn=turns[-1]))
+    await shares.note_turn(tx, plan.app_id, turns[-1])
+    return turns[:-1]
 
 
 def _is(plan: Plan) -> tuple[sa.ColumnElement[bool], ...]:

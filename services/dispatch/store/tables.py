@@ -42,9 +42,27 @@ plans = sa.Table(
     sa.Column("message_id", sa.Text, primary_key=True),
     sa.Column("is_small", sa.Boolean, nullable=False),
     sa.Column("resume_token", sa.Text, nullable=False),
+    sa.Column("turn", sa.BigInteger),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("due_time", sa.DateTime(timezone=True), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("lane", sa.SmallInteger, primary_key=True),
+    sa.Column("finish", sa.BigInteger, nullable=False),
+    sa.Column("length", sa.BigInteger, nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+)
+
+weights = sa.Table(
+    "weights",
+    metadata,
+    sa.Column("app_id", sa.Uuid, primary_key=True),
+    sa.Column("weight", sa.SmallInteger, nullable=False),
 )
 
 parcels = sa.Table(
@@ -55,6 +73,7 @@ parcels = sa.Table(
     sa.Column("message_id", sa.Text, nullable=False),
     sa.Column("lane", sa.SmallInteger, nullable=False),
     sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False),
     sa.Column("platform", sa.SmallInteger, nullable=False),
     sa.Column("gate", sa.Text, nullable=False),
     sa.Column("after_uid", sa.BigInteger, nullable=False),

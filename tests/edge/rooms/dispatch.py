@@ -8,6 +8,8 @@ from carillon.dispatch.v1 import credential_service_pb2 as credential_pb
 from carillon.dispatch.v1 import credential_service_pb2_grpc as credential_rpc
 from carillon.dispatch.v1 import message_service_pb2 as pb
 from carillon.dispatch.v1 import message_service_pb2_grpc as rpc
+from carillon.dispatch.v1 import weight_service_pb2 as weight_pb
+from carillon.dispatch.v1 import weight_service_pb2_grpc as weight_rpc
 from carillon.dispatch.v1.error_reason_pb2 import ErrorReason
 from carillon.dispatch.v1.message_pb2 import Delivery, Message, MessageStatus, Outcome
 from carillon.type.v1.platform_pb2 import Platform
@@ -35,12 +37,14 @@ class Dispatch(Mood, rpc.MessageServiceServicer):
         self.deliveries: dict[tuple[str, str], list[Delivery]] = {}
         self.circuits: list[circuit_pb.Circuit] = []
         self.fuses: list[circuit_pb.Fuse] = []
+        self.weights: dict[str, int] = {}
         self.answers: dict[tuple[str, str], tuple[bytes, Any]] = {}
 
     def add_to(self, server: Any) -> None:
         rpc.add_MessageServiceServicer_to_server(self, server)
         credential_rpc.add_CredentialServiceServicer_to_server(Credentials(self), server)
         circuit_rpc.add_CircuitServiceServicer_to_server(Circuits(self), server)
+        weight_rpc.add_WeightServiceServicer_to_server(Weights(self), server)
 
     async def SendMessage(self, request: Any, _context: Any) -> Any:
         await self.meet("SendMessage")
@@ -253,3 +257,19 @@ class Circuits(circuit_rpc.CircuitServiceServicer):
                 self._dispatch.fuses.remove(fuse)
                 return circuit_pb.DecideFuseResponse(report_count=fuse.held_count)
         raise fuse_not_blown(platform=Platform.Name(request.platform).removeprefix("PLATFORM_"))
+
+
+class Weights(weight_rpc.WeightServiceServicer):
+    """What an operator said."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+
+    async def GetWeight(self, request: Any, _context: Any) -> Any:
+        await self._dispatch.meet("GetWeight")
+        return weight_pb.GetWeightResponse(weight=self._dispatch.weights.get(request.app_id, 10))
+
+    async def SetWeight(self, request: Any, _context: Any) -> Any:
+        await self._dispatch.meet("SetWeight")
+        self._dispatch.weights[request.app_id] = request.weight
+        return weight_pb.SetWeightResponse(weight=request.weight)

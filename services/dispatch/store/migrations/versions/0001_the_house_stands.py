@@ -51,6 +51,8 @@ STATEMENTS = (
         -- It needs no cutting, only its time: many are begun at once.
         is_small boolean NOT NULL DEFAULT false,
         resume_token text NOT NULL DEFAULT '',
+        -- Where its next parcel stands among those of its application.
+        turn bigint,
         failures integer NOT NULL DEFAULT 0,
         due_time timestamptz NOT NULL DEFAULT now(),
         epoch integer NOT NULL DEFAULT 0,
@@ -67,7 +69,9 @@ STATEMENTS = (
         app_id uuid NOT NULL,
         message_id text COLLATE "C" NOT NULL,
         lane smallint NOT NULL CHECK (lane IN (1, 2)),
+        -- Its place among all applications' in the lane, and its turn among its own application's.
         place bigint NOT NULL,
+        turn bigint NOT NULL DEFAULT 0,
         platform smallint NOT NULL CHECK (platform BETWEEN 0 AND 6),
         gate text COLLATE "C" NOT NULL DEFAULT '' CHECK (length(gate) <= 32),
         after_uid bigint NOT NULL,
@@ -95,7 +99,31 @@ STATEMENTS = (
     WHERE state = 4
     """,
     "CREATE INDEX parcels_message ON parcels (app_id, message_id)",
-    "CREATE SEQUENCE places",
+    # Whose turn it is among an application's own messages; a small one is a message of its own.
+    """
+    CREATE INDEX parcels_turns ON parcels (app_id, turn, parcel_id) WHERE state = 1 AND lane = 2
+    """,
+    # How far an application has come in a lane: where its last parcel ends, the road that it was
+    # given last, and where its last turn ends. Not indexed beside: it is updated at each send.
+    """
+    CREATE TABLE shares (
+        app_id uuid NOT NULL,
+        lane smallint NOT NULL CHECK (lane IN (1, 2)),
+        finish bigint NOT NULL,
+        length bigint NOT NULL,
+        turn bigint NOT NULL DEFAULT 0,
+        PRIMARY KEY (app_id, lane)
+    ) WITH (fillfactor = 50)
+    """,
+    """
+    CREATE TABLE weights (
+        app_id uuid PRIMARY KEY,
+        weight smallint NOT NULL CHECK (weight BETWEEN 1 AND 1000)
+    )
+    """,
+    # Where each lane stands: the furthest place from which anybody took a parcel.
+    "CREATE SEQUENCE express_clock MINVALUE 0 START 0",
+    "CREATE SEQUENCE bulk_clock MINVALUE 0 START 0",
     """
     CREATE TABLE ledger (
         day date NOT NULL,
