@@ -137,8 +137,8 @@ async def _send(
     await gateway.prepare()
     window, refused = Window(task.concurrency), list[Verdict]()
 
-    def end(asked: datetime, _: Request, outcome: Answer | WireError) -> None:
-        verdict = read(gateway, outcome, asked)
+    def end(asked: datetime, request: Request, outcome: Answer | WireError) -> None:
+        verdict = read(gateway, request.url, outcome, asked)
         if not isinstance(verdict, Accepted):
             refused.append(verdict)
         window.give_back(1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from services.dispatch.domain.parcels import Lane, Parcel, Recipient, Slice
 from services.dispatch.domain.rooms import Chunk
 from services.dispatch.gateways.verdicts import Refused
 from services.dispatch.pacing.breaker import blame
+from services.dispatch.pacing.pace import STAY_SECONDS
 from services.dispatch.sending import Desk, Prepared, Route, Sending
 from services.dispatch.settling import Rules, Settling
 from services.dispatch.store import ledger
@@ -34,17 +35,28 @@ class Lease:
     # Its message was paused or cancelled: nothing more of it begins.
     is_halted: bool = False
     is_probe: bool = False
+    # Whether it takes up one of its sender's slots.
+    has_slot: bool = True
 
 
 class Delivery:
     """Delivers one leased parcel. `run` returns True when it has come to its end."""
 
-    def __init__(self, desk: Desk, lease: Lease, prepared: Prepared, ending: asyncio.Event) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        lease: Lease,
+        prepared: Prepared,
+        ending: asyncio.Event,
+        on_begun: Callable[[], None],
+    ) -> None:
         self._desk = desk
         self._lease = lease
         self._parcel = lease.parcel
         self._prepared = prepared
         self._ending = ending
+        self._on_begun = on_begun
+        self._stay_end = desk.monotonic() + STAY_SECONDS
         self._settling = Settling(
             Rules(desk.patience, desk.clock), desk.recorder, lease.parcel, prepared.message
         )
@@ -100,6 +112,8 @@ class Delivery:
             return True
         try:
             met = await self._start_all(done)
+            # Answers may be long in coming, and are waited for by the window alone.
+            self._on_begun()
         finally:
             # Whatever ends the delivery, what was asked gets its answer written down.
             await self._sending.finish()
@@ -229,7 +243,10 @@ class Delivery:
         """Wait for places in gate and window; how many, or for how long there will be none."""
         urgent = self._parcel.lane is Lane.EXPRESS
         recorder, pace = self._desk.recorder, route.pace
-        entered, wait = await pace.enter(min(wanted, max(recorder.room, 1)), urgent=urgent)
+        count = min(wanted, max(recorder.room, 1))
+        entered, wait = await pace.enter(
+            count, urgent=urgent, until=self._stay_end, others=wanted - count
+        )
         if not entered:
             return 0, wait
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -30,7 +31,10 @@ MAX_PREPARED = 256
 
 
 class Sender:
-    """One per process. Its slots bound how many parcels it delivers at once, by lane."""
+    """One per process. Its slots bound how many parcels it begins at once, by lane.
+
+    How many wait for answers is bounded by the window of the recorder.
+    """
 
     def __init__(
         self,
@@ -115,7 +119,12 @@ class Sender:
             await self._desk.recorder.release(parcel, RELEASE_WAIT * 10)
         finally:
             del self._held[parcel.key]
-            self._free[parcel.lane] += 1
+            self._free_slot(lease)
+
+    def _free_slot(self, lease: Lease) -> None:
+        if lease.has_slot:
+            lease.has_slot = False
+            self._free[lease.parcel.lane] += 1
             self.bell.ring()
 
     async def _try_deliver(self, lease: Lease) -> bool:
@@ -137,7 +146,8 @@ class Sender:
                 "carillon.attempt": parcel.attempt,
             },
         ):
-            return await Delivery(self._desk, lease, prepared, self._ending).run()
+            on_begun = partial(self._free_slot, lease)
+            return await Delivery(self._desk, lease, prepared, self._ending, on_begun).run()
 
     async def _prepare(self, parcel: Parcel) -> Prepared:
         """The parcel's message, remembered for its other parcels.

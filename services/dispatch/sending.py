@@ -82,6 +82,8 @@ class Route:
     pace: Pace
     # Those who were accepted since it was last looked.
     accepted: list[int] = field(default_factory=list)
+    # When the first of them was asked for.
+    accepted_since: float = 0.0
 
     @property
     def platform(self) -> Platform:
@@ -171,14 +173,14 @@ class Sending:
         route: Route,
         recipient: Recipient,
         moment: Moment,
-        _request: Request,
+        request: Request,
         outcome: Answer | WireError,
     ) -> None:
         """What is called when a request has its answer, or surely none."""
         try:
-            verdict = read(route.gateway, outcome, moment.time)
+            verdict = read(route.gateway, request.url, outcome, moment.time)
             if isinstance(verdict, Accepted):
-                self._accept(route, recipient.uid)
+                self._accept(route, recipient.uid, moment)
             elif isinstance(verdict, Stale) or find_home(route.gateway, recipient, verdict):
                 going_on = self._questioner(route).go_on(recipient, verdict, moment.time)
                 self._keep(self._await(route, recipient, moment, going_on))
@@ -189,8 +191,9 @@ class Sending:
             self.abandon(route, 1)
             self._count_off(1)
 
-    def _accept(self, route: Route, uid: int) -> None:
+    def _accept(self, route: Route, uid: int, moment: Moment) -> None:
         if not route.accepted:
+            route.accepted_since = moment.monotonic
             self._prepared.taken.add(route.way)
             self._loop.call_soon(self._settle_accepted, route)
         route.accepted.append(uid)
@@ -198,7 +201,7 @@ class Sending:
     def _settle_accepted(self, route: Route) -> None:
         """Those who were accepted by answers that came together, all at once."""
         uids, route.accepted = route.accepted, []
-        route.pace.leave_well(len(uids))
+        route.pace.leave_well(len(uids), route.accepted_since)
         self._settling.record((route.platform, Outcome.SENT, ""), uids)
         self._count_off(len(uids))
 

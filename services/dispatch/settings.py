@@ -95,8 +95,10 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
+        # However slow the gateway behind one gate, there are places left in the window for others.
+        share = max(self.sender_window * 3 // 4, 1)
         return Limits(
-            self.credential_concurrency,
+            min(self.credential_concurrency, share),
             self.fcm_per_minute,
             timedelta(seconds=self.patience_seconds),
             timedelta(seconds=self.lease_seconds),

@@ -188,7 +188,9 @@ class Settling:
         self._recorder.give_back()
 
     def _choose_wait(self, later: Later, left: float) -> float:
-        if later.seconds is None:
+        # Who says "at once" time and again is put off as if he had not said when.
+        is_hasty = later.seconds is not None and later.seconds < MIN_WAIT_SECONDS
+        if later.seconds is None or (is_hasty and self._parcel.attempt):
             return shorten(retry_seconds(self._parcel.attempt, random.uniform), left)
         wait = max(later.seconds, MIN_WAIT_SECONDS)
         return wait if later.is_firm else shorten(wait, left)

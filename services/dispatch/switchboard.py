@@ -215,7 +215,7 @@ class Switchboard:
     async def _write_opening(self, key: Key, opening: Opening) -> None:
         known = self._open.get(key)
         seconds = opening.seconds
-        if seconds is None:
+        if not seconds:  # nobody is probed in a loop because it says "at once"
             first, longest = WAITS[opening.cause]
             failures = 0 if known is None or known.is_closing else known.failures
             seconds = closed_seconds(failures, first, longest, random.uniform)

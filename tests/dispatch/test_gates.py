@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.dispatch import delivery
 from services.dispatch.domain.circuits import OTHER, Cause, Key, Opening
 from services.dispatch.domain.credentials import Credential, GatewayKind, WebPushCredential
 from services.dispatch.domain.messages import Platform
@@ -16,7 +17,7 @@ from services.dispatch.domain.outcomes import Outcome
 from services.dispatch.domain.parcels import Environment, ParcelState, Recipient
 from services.dispatch.gateways.webpush import OTHER_GATES, choose_gate
 from services.dispatch.pacing.breaker import ANY_HOST, PUSH_SERVICE, VENDOR, choose_temper
-from services.dispatch.store.tables import circuits
+from services.dispatch.store.tables import circuits, parcels
 from services.dispatch.wire import Answer, Request, Unsent, WireError
 from tests.dispatch.answers import answer
 from tests.dispatch.makers import APP, to_devices, to_platforms
@@ -78,6 +79,40 @@ async def test_a_push_service_that_is_away_stops_none_of_another(dispatch_db: As
     assert {gate: each.cause for gate, each in open_.items()} == {
         "push.services.mozilla.com": Cause.OUTAGE
     }
+
+
+async def test_a_push_service_that_is_slow_keeps_none_waiting_for_another(
+    dispatch_db: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Believed before: a slot is taken until the last answer. Two slow parcels took both there are.
+
+    Nothing of the slow one's is lost: who found no room there comes again.
+    """
+    monkeypatch.setattr(delivery, "STAY_SECONDS", 0.1)
+    slow = browsers(*[MOZILLA] * 100, platform=Platform.WEB_FIREFOX)
+    quick = [each._replace(uid=each.uid + 100) for each in browsers(*[GOOGLE] * 40)]
+    kept: dict[GatewayKind, Credential] = {
+        GatewayKind.WEB_CHROME: VAPID,
+        GatewayKind.WEB_FIREFOX: VAPID,
+    }
+    async with working(dispatch_db, slow + quick, Moods(), kept) as station:
+        station.wire.slow = "mozilla"
+        station.wire.gate.clear()
+        waiting = [await station.send(to_platforms(Platform.WEB_FIREFOX)) for _ in range(4)]
+        message = await station.send(to_platforms(Platform.WEB_CHROME))
+        outcomes = await station.ended(message, 40)
+        asked = sum("mozilla" in url for url in station.wire.asked)
+        station.wire.gate.set()
+
+        async def sent() -> int:
+            await station.pass_time(parcels, "due_time")
+            await station.wake()
+            return sum([len(await station.outcomes(each)) for each in waiting])
+
+        await until(sent, (400).__eq__)
+
+    assert outcomes == {each.uid: SENT for each in quick}
+    assert asked < 100
 
 
 async def test_a_whole_parcel_is_parked_where_a_platform_has_one_way_alone(

@@ -73,7 +73,10 @@ LAW: list[tuple[Answer, Verdict]] = [
     # Their bridge is misconfigured: slowly.
     *((mozilla(502, e), Later(f"502 errno {e}", 900.0, OUTAGE, is_firm=False)) for e in (900, 901)),
     (mozilla(503, 201, retry_after="60"), Later("503 errno 201", 60.0, OUTAGE)),
-    (mozilla(503, 202), Later("503 errno 202", None, OUTAGE)),
+    # At once, unless it says otherwise.
+    (mozilla(503, 202), Later("503 errno 202", 0.0, OUTAGE)),
+    (mozilla(503, 202, retry_after="9"), Later("503 errno 202", 9.0, OUTAGE)),
+    (mozilla(503, 201), Later("503 errno 201", None, OUTAGE)),
     *(
         (apple(status, reason), Later(reason, None, OUTAGE))
         for status, reason in (
@@ -89,6 +92,30 @@ LAW: list[tuple[Answer, Verdict]] = [
 @pytest.mark.parametrize(("given_answer", "verdict"), LAW)
 def test_each_row_of_the_table(given_answer: Answer, verdict: Verdict) -> None:
     assert read_answer(given_answer, NOON) == verdict
+
+
+APPLE, MICROSOFT = "https://web.push.apple.com/x", "https://wns2-db.notify.windows.com/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "given_answer", "verdict"),
+    [
+        # Apple says 410 of a subscription that is gone, and 404 of a path that is none.
+        (APPLE, answer(404), Refused("404")),
+        (APPLE, apple(404, "BadPath"), Refused("BadPath")),
+        (APPLE, answer(410), Dead("410", NOON)),
+        ("https://web.push.apple.com.evil.example/x", answer(404), Dead("404", NOON)),
+        # Microsoft throttles by 406.
+        (MICROSOFT, answer(406, retry_after="30"), Later("406", 30.0)),
+        (APPLE, answer(406), Refused("406")),
+        (MICROSOFT, answer(404), Dead("404", NOON)),
+    ],
+)
+def test_what_is_meant_depends_on_who_says_it(
+    url: str, given_answer: Answer, verdict: Verdict
+) -> None:
+    """Believed before: a bare 404 means that the subscription is gone, at Apple's too."""
+    assert read_answer(given_answer, NOON, url) == verdict
 
 
 @given(statuses)

@@ -43,11 +43,11 @@ class Asked:
     finding: Finding | None = None
 
 
-def read(gateway: Gateway, outcome: Answer | WireError, asked: datetime) -> Verdict:
-    """What came of a request; Stale is not the last word."""
+def read(gateway: Gateway, url: str, outcome: Answer | WireError, asked: datetime) -> Verdict:
+    """What came of a request of that URL; Stale is not the last word."""
     match outcome:
         case Answer():
-            return gateway.read_answer(outcome, asked)
+            return gateway.read_answer(outcome, asked, url)
         case Forbidden():
             return Refused("EndpointForbidden")
         case Unanswered():
@@ -118,14 +118,17 @@ class Questioner:
         return Misconfigured(verdict.reason) if isinstance(verdict, Stale) else verdict
 
     async def _ask_once(self, recipient: Recipient, asked: datetime) -> Verdict:
+        url = ""
         try:
             await self.gateway.prepare()
             write = self.gateway.writer(self.message, self.rendered, recipient.platform)
-            outcome: Answer | WireError = await self.wire.post(write(recipient))
+            request = write(recipient)
+            url = request.url
+            outcome: Answer | WireError = await self.wire.post(request)
         except SubscriptionInvalid:
             return NO_SUBSCRIPTION
         except CredentialRefused as refusal:
             return Misconfigured(refusal.reason)
         except WireError as error:
             outcome = error
-        return read(self.gateway, outcome, asked)
+        return read(self.gateway, url, outcome, asked)

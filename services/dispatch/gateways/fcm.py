@@ -189,7 +189,7 @@ class Fcm:
 
         return write
 
-    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
+    def read_answer(self, answer: Answer, asked: datetime, _url: str) -> Verdict:
         return read_answer(answer, asked)
 
     def renew(self, asked: datetime) -> None:

@@ -65,8 +65,8 @@ class Gateway(Protocol):
     def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
         """How recipients are asked for; to be used at once, by a gateway that is prepared."""
 
-    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
-        """What its answer means."""
+    def read_answer(self, answer: Answer, asked: datetime, url: str, /) -> Verdict:
+        """What its answer means, to a request of that URL."""
 
     def renew(self, asked: datetime) -> None:
         """Forget the token of a request asked then that was Stale, unless a newer one is here."""

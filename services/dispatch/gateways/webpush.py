@@ -43,6 +43,8 @@ APPLE_BAD_PATH = "BadPath"
 # Mozilla's bridge is misconfigured, on its own side: nobody mends that within minutes.
 BRIDGE_BROKEN = frozenset({"502 errno 900", "502 errno 901", "500 errno 900", "500 errno 901"})
 BRIDGE_SECONDS = 900.0
+# Mozilla's word for a failure that may be over by now.
+AT_ONCE = "503 errno 202"
 # RFC 8292 allows a day; Apple asks not to mint more than hourly.
 TOKEN_LIFETIME = timedelta(hours=12)
 TOKEN_AGE = timedelta(hours=6)
@@ -51,12 +53,8 @@ MAX_ORIGINS = 64
 PADDING_BLOCK = 128
 APPLE_HOST = ".push.apple.com"
 # The push services that browsers come with; each is a gate of its own.
-SERVICES = (
-    "fcm.googleapis.com",
-    "push.apple.com",
-    "push.services.mozilla.com",
-    "notify.windows.com",
-)
+APPLE, MICROSOFT = "push.apple.com", "notify.windows.com"
+SERVICES = ("fcm.googleapis.com", APPLE, "push.services.mozilla.com", MICROSOFT)
 # All others share so many gates: clients name them, and may name any number.
 OTHER_GATES = 16
 
@@ -74,8 +72,11 @@ def choose_gate(origin: str) -> str:
     return f"{OTHER}{crc32(host.encode()) % OTHER_GATES}"
 
 
-def read_answer(answer: Answer, asked: datetime) -> Verdict:
-    """The push service's answer as a verdict; its status says nearly all."""
+def read_answer(answer: Answer, asked: datetime, url: str = "") -> Verdict:
+    """The push service's answer as a verdict; its status says nearly all.
+
+    `url` is what was asked: some services have words of their own.
+    """
     if 200 <= answer.status < 300:
         return Accepted()
     reason = _read_reason(answer)
@@ -86,25 +87,31 @@ def read_answer(answer: Answer, asked: datetime) -> Verdict:
             return Misconfigured(reason)
         case _ if reason in AGAIN:
             return Later(reason, read_retry_after(answer.headers, asked), Trouble.OUTAGE)
-        case 404 if reason == APPLE_BAD_PATH:
+        case 404 if reason == APPLE_BAD_PATH or _is_at(url, APPLE):
             return Refused(reason)
         case 404 | 410:
             return Dead(reason, asked)
         case 401 | 403:
             return Misconfigured(reason)
-        case 429:
-            return Later(reason, read_retry_after(answer.headers, asked))
-        case number if number >= 500:
-            return _read_outage(answer, reason, asked)
         case _:
-            return Refused(reason)
+            return _read_delay(answer, reason, asked, url) or Refused(reason)
 
 
-def _read_outage(answer: Answer, reason: str, asked: datetime) -> Later:
+def _read_delay(answer: Answer, reason: str, asked: datetime, url: str) -> Later | None:
     seconds = read_retry_after(answer.headers, asked)
+    if answer.status == 429 or (answer.status == 406 and _is_at(url, MICROSOFT)):
+        return Later(reason, seconds)
+    if answer.status < 500:
+        return None
     if seconds is None and reason in BRIDGE_BROKEN:
         return Later(reason, BRIDGE_SECONDS, Trouble.OUTAGE, is_firm=False)
+    if seconds is None and reason == AT_ONCE:
+        return Later(reason, 0.0, Trouble.OUTAGE)
     return Later(reason, seconds, Trouble.OUTAGE)
+
+
+def _is_at(url: str, service: str) -> bool:
+    return choose_gate(_read_origin(url)) == service
 
 
 def _read_reason(answer: Answer) -> str:
@@ -220,8 +227,8 @@ class WebPush:
             ("ttl", str(seconds)),
         )
 
-    def read_answer(self, answer: Answer, asked: datetime) -> Verdict:
-        return read_answer(answer, asked)
+    def read_answer(self, answer: Answer, asked: datetime, url: str) -> Verdict:
+        return read_answer(answer, asked, url)
 
     def renew(self, asked: datetime) -> None:
         """Nothing to do: no answer of a push service makes a token Stale."""

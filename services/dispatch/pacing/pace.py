@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from services.dispatch.domain.circuits import Opening
@@ -16,6 +17,13 @@ from services.dispatch.pacing.quota import Quota
 
 FLIPS_PER_SECOND = 1.0
 FLIPS_AT_ONCE = 10
+# So long a parcel stays at a gate that has no room; then it makes room itself, for others.
+STAY_SECONDS = 10.0
+LONGEST_TURN_SECONDS = 900.0
+# An answer that takes so long shows that less would be better, whatever it says.
+SLOW_SECONDS = 5.0
+# Of the latest answer, in what is known of how long answers take.
+WEIGHT = 0.1
 
 
 class Entry(NamedTuple):
@@ -47,6 +55,10 @@ class Pace:
         self._pause_end = float("-inf")
         self._is_shut = False
         self._line = Line()
+        # How long an answer takes, and when those have had their turn who were sent away for want
+        # of room: the urgent ones, and the others.
+        self._seconds = 0.0
+        self._turns = {True: float("-inf"), False: float("-inf")}
 
     @property
     def is_shut(self) -> bool:
@@ -70,16 +82,26 @@ class Pace:
         self._is_shut = False
         self._breaker.begin_anew()
         self.limiter.begin_anew()
+        self._turns = dict.fromkeys(self._turns, float("-inf"))
         if self._quota is not None:
             self._quota.begin_anew(self._monotonic())
         self._tell_next()
 
-    async def enter(self, count: int, *, urgent: bool) -> Entry:
-        """Wait for places; those that are free are taken, up to `count`. Urgent ones overtake."""
+    async def enter(
+        self, count: int, *, urgent: bool, until: float = math.inf, others: int = 0
+    ) -> Entry:
+        """Wait for places; those that are free are taken, up to `count`. Urgent ones overtake.
+
+        Who may stay `until` then, and finds no room, gets a later turn together with `others`: a
+        slow gateway keeps nobody at its gate whom somebody else waits for.
+        """
         was_told = False
         while not self._is_shut:
+            if not self.limiter.room and self._is_no_use_to_stay(until, urgent=urgent):
+                self._tell_next()
+                return Entry(0, self._give_turn(count + others, urgent=urgent))
             if not self.limiter.room or (not was_told and self._line.is_before(urgent=urgent)):
-                await self._wait(urgent=urgent, again=was_told)
+                await self._wait(until, urgent=urgent, again=was_told)
                 was_told = True
                 continue
             granted, wait = self._spread(min(count, self.limiter.room))
@@ -94,10 +116,15 @@ class Pace:
         """Take a place although the circuit is open: the one request that finds out."""
         self.limiter.start()
 
-    def leave_well(self, count: int) -> None:
+    def leave_well(self, count: int, start_time: float) -> None:
         """Give places back whose requests were accepted: what `leave` does, for many."""
+        now = self._monotonic()
+        is_slow_ = self._time(start_time, now)
         for _ in range(count):
-            self.limiter.end_well()
+            if is_slow_:
+                self.limiter.end_badly(start_time, now)
+            else:
+                self.limiter.end_well()
         self.fuse.note_good(count)
         if not self._is_shut:
             self._breaker.note_good(count)
@@ -106,7 +133,7 @@ class Pace:
     def leave(self, verdict: Verdict, start_time: float) -> Opening | None:
         """Give the place back, and learn from the answer: how the circuit is to open, if it is."""
         now = self._monotonic()
-        if is_slow(verdict):
+        if self._time(start_time, now) or is_slow(verdict):
             self.limiter.end_badly(start_time, now)
         else:
             self.limiter.end_well()
@@ -125,6 +152,23 @@ class Pace:
         """Give places back of requests that were never made, or whose end nobody saw."""
         self.limiter.under_way -= count
         self._tell_next()
+
+    def _time(self, start_time: float, now: float) -> bool:
+        """Note how long an answer took; whether that was too long."""
+        self._seconds += (now - start_time - self._seconds) * WEIGHT
+        return now - start_time > SLOW_SECONDS
+
+    def _is_no_use_to_stay(self, until: float, *, urgent: bool) -> bool:
+        now = self._monotonic()
+        return now > until or (until < math.inf and self._turns[urgent] > now + STAY_SECONDS)
+
+    def _give_turn(self, count: int, *, urgent: bool) -> float:
+        """The seconds until so many more may hope for room, behind those sent away before."""
+        now = self._monotonic()
+        seconds = count * self._seconds / self.limiter.limit
+        turn = min(max(self._turns[urgent], now) + seconds, now + LONGEST_TURN_SECONDS)
+        self._turns[urgent] = turn
+        return max(turn - now, SHORT_SECONDS)
 
     def _spread(self, count: int) -> tuple[int, float]:
         """How many of them may leave together, and the seconds until then."""
@@ -145,12 +189,16 @@ class Pace:
             self.abandon(count)
         return not self._is_shut
 
-    async def _wait(self, *, urgent: bool, again: bool) -> None:
-        try:
-            await self._line.wait(urgent=urgent, again=again)
-        except asyncio.CancelledError:
-            self._tell_next()
-            raise
+    async def _wait(self, until: float, *, urgent: bool, again: bool) -> None:
+        """Until told that there is room, or that time is up."""
+        delay = None if until == math.inf else max(until - self._monotonic(), 0.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                try:
+                    await self._line.wait(urgent=urgent, again=again)
+                except asyncio.CancelledError:
+                    self._tell_next()
+                    raise
 
     def _tell_next(self) -> None:
         if self.limiter.room:

@@ -2,20 +2,21 @@
 
 import asyncio
 import math
+from datetime import timedelta
 
 import pytest
 
 from services.dispatch.domain.circuits import Cause, Opening
 from services.dispatch.gateways.verdicts import Accepted, Later, Misconfigured, Trouble
-from services.dispatch.pacing.breaker import VENDOR
+from services.dispatch.pacing.breaker import SHORT_SECONDS, VENDOR
 from services.dispatch.pacing.limiter import Limiter
-from services.dispatch.pacing.pace import Pace
+from services.dispatch.pacing.pace import SLOW_SECONDS, STAY_SECONDS, Pace
 from services.dispatch.pacing.quota import Quota
 from tests.dispatch.clocks import Clock
 
 
-def make(limit: int, quota: Quota | None = None) -> Pace:
-    return Pace(VENDOR, Limiter(limit), quota, Clock().monotonic)
+def make(limit: int, quota: Quota | None = None, clock: Clock | None = None) -> Pace:
+    return Pace(VENDOR, Limiter(limit), quota, (clock or Clock()).monotonic)
 
 
 async def settle() -> None:
@@ -142,10 +143,10 @@ async def test_who_began_earlier_gets_all_he_waits_for_before_the_next_gets_any(
     await pace.enter(10, urgent=False)
     earlier, later = [asyncio.create_task(pace.enter(10, urgent=False)) for _ in range(2)]
     await settle()
-    pace.leave_well(10)
+    pace.leave_well(10, 0.0)
     await settle()
     done = later.done()
-    pace.leave_well(10)
+    pace.leave_well(10, 0.0)
 
     assert ((await earlier).places, done, (await later).places) == (10, False, 10)
 
@@ -154,10 +155,59 @@ async def test_many_that_end_well_count_like_one_after_the_other() -> None:
     together, apart = make(100), make(100)
     for pace in (together, apart):
         await pace.enter(32, urgent=False)
-    together.leave_well(32)
+    together.leave_well(32, 0.0)
     for _ in range(32):
         apart.leave(Accepted(), 0.0)
 
     assert together.limiter.limit == apart.limiter.limit
     assert together.is_idle
     assert apart.is_idle
+
+
+async def test_a_slow_gateway_sends_away_whom_others_wait_for_each_to_a_later_turn() -> None:
+    """Believed before: whoever begins a parcel stays until the gateway has room for all of it."""
+    clock = Clock()
+    pace = make(4, clock=clock)
+    await pace.enter(4, urgent=False)
+    clock.pass_by(timedelta(seconds=4))
+    for _ in range(4):
+        pace.leave(Accepted(), clock.monotonic() - 4)
+    await pace.enter(4, urgent=False)
+    over = clock.monotonic() - 1
+    first = await pace.enter(100, urgent=False, until=over, others=300)
+    second = await pace.enter(100, urgent=False, until=over, others=300)
+    newcomer = await pace.enter(1, urgent=False, until=clock.monotonic() + STAY_SECONDS)
+    urgent = await pace.enter(1, urgent=True, until=over)
+
+    assert (first.places, second.places, newcomer.places, urgent.places) == (0, 0, 0, 0)
+    assert STAY_SECONDS < first.wait < second.wait <= newcomer.wait
+    assert urgent.wait == SHORT_SECONDS
+
+
+async def test_whoever_finds_room_takes_it_however_many_were_sent_away() -> None:
+    clock = Clock()
+    pace = make(1, clock=clock)
+    await pace.enter(1, urgent=False)
+    await pace.enter(1, urgent=False, until=clock.monotonic() - 1, others=1_000_000)
+    pace.leave(Accepted(), clock.monotonic())
+
+    assert (await pace.enter(1, urgent=False, until=clock.monotonic() + 1)).places == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_answers_that_take_too_long_make_it_ask_for_less_whatever_they_say(
+    *, together: bool
+) -> None:
+    clock = Clock()
+    pace = make(16, clock=clock)
+    await pace.enter(16, urgent=False)
+    start = clock.monotonic()
+    clock.pass_by(timedelta(seconds=SLOW_SECONDS + 1))
+    if together:
+        pace.leave_well(16, start)
+    else:
+        for _ in range(16):
+            pace.leave(Accepted(), start)
+
+    assert pace.limiter.limit == 8
+    assert pace.is_idle
