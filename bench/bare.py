@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import grpc
 from google.protobuf import empty_pb2
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.cpu import process_seconds
 from bench.log import Log
 from dev.house import free_ports
 from dev.processes import Processes
@@ -68,9 +70,22 @@ async def build_edge(house: House) -> None:
     await serve_http(house, app, os.environ["LISTEN"])
 
 
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """Where the yardstick is asked, and what it spends."""
+
+    host: str
+    port: int
+    _processes: Processes
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each of its processes has spent since it started."""
+        return {name: process_seconds(pid) for name, pid in self._processes.pids().items()}
+
+
 @asynccontextmanager
-async def standing() -> AsyncIterator[tuple[str, int]]:
-    """Both processes; gives the host and port of the edge."""
+async def standing() -> AsyncIterator[Bare]:
+    """Both processes, until they are not needed any more."""
     ports = free_ports()
     server, edge = f"{LOOPBACK}:{ports.registry_port}", f"{LOOPBACK}:{ports.edge_port}"
     processes = Processes(Log())
@@ -78,7 +93,7 @@ async def standing() -> AsyncIterator[tuple[str, int]]:
         await processes.start(_describe("server", {"LISTEN": server}, grpc=server))
         told = {"LISTEN": edge, "SERVER": server}
         await processes.start(_describe("edge", told, http=f"http://{edge}{PATH}"))
-        yield LOOPBACK, ports.edge_port
+        yield Bare(LOOPBACK, ports.edge_port, processes)
     finally:
         await processes.close()
 

@@ -12,9 +12,14 @@ POSTGRES = "postgresql"
 
 def cpu_seconds(house: House) -> dict[str, float]:
     """What each has spent since it started."""
-    spent = {name: _own(psutil.Process(pid)) for name, pid in house.pids().items()}
+    spent = {name: process_seconds(pid) for name, pid in house.pids().items()}
     spent[POSTGRES] = postgres_seconds(house.place.postgres_folder)
     return spent
+
+
+def process_seconds(pid: int) -> float:
+    """What a process has spent since it started, without its children."""
+    return _own(psutil.Process(pid))
 
 
 def postgres_seconds(folder: Path) -> float:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.cpu import postgres_seconds
 from bench.figures import describe_machine
+from bench.log import say
 from dev import databases
 from dev.postgres import running
 from services.registry.domain.application import Application
@@ -111,10 +112,6 @@ async def measure_all(db: AsyncEngine, folder: Path) -> dict[str, float]:
         figures[f"registrations_per_cpu_s_{callers}"] = round(1e6 / cheapest.cpu)
     await registrar.close()
     return figures
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 async def main() -> None:

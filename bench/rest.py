@@ -1,13 +1,17 @@
 """How many REST requests a second the house answers, and who spends the CPU on them.
 
-Client and database included, beside a bare Starlette endpoint that makes one empty gRPC call, in
-the same run. The last line of the standard output is one of JSON; all else goes to the log.
+Client and database included, beside a bare Starlette endpoint that makes one empty gRPC call, which
+is asked just before each measurement: a ratio is of two neighbours, whatever else the machine does.
+The last line of the standard output is one of JSON; all else goes to the log.
 """
 
 import asyncio
 import secrets
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import msgspec
@@ -16,20 +20,27 @@ from bench import bare
 from bench.cpu import cpu_seconds, differences
 from bench.figures import describe_machine, percentile
 from bench.load import Seen, Task, run
+from bench.log import say
 from bench.premises import Premises, open_premises
 
 CONNECTIONS = 64
-WARM_UP_SECONDS = 2.0
-SECONDS = 5.0
+WARM_UP_SECONDS = 1.0
+BARE_SECONDS = 2.0
+SECONDS = 4.0
 ROUNDS = 3
-DEVICES = 20_000
+DEVICES = 10_000
+PREPARING_SECONDS = 120.0
 # Of all answers; on a busy machine a room may miss its deadline.
 MAX_REFUSED = 0.01
+MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of request, and the status that answers it."""
+    """One kind of request, and the status that answers it.
+
+    `%d` stands for the number of a device, `%m` for a message that nobody has reported on.
+    """
 
     name: str
     method: str
@@ -40,7 +51,22 @@ class Kind:
     distinct: int = 0
 
 
-def describe_kinds(run_id: str, message_id: str) -> list[Kind]:
+@dataclass(slots=True)
+class Measured:
+    """What was seen of one kind of request, in all its rounds."""
+
+    rates: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    cpu: Counter[str] = field(default_factory=Counter)
+
+    def note(self, seen: Seen, spent: dict[str, float]) -> None:
+        self.rates.append(seen.rate)
+        self.waits += seen.waits
+        self.cpu.update(spent | {"client": seen.cpu_seconds})
+
+
+def describe_kinds(run_id: str) -> list[Kind]:
     address = secrets.token_urlsafe(110)
     device = f"{run_id}-%d"
     registration = (
@@ -48,16 +74,20 @@ def describe_kinds(run_id: str, message_id: str) -> list[Kind]:
     )
     seen = f'{{"deviceId":"{device}","status":"SEEN"}}'
     message = f'{{"message":{{"alert":"Hello"}},"target":{{"deviceIds":["{device}"]}}}}'
+    # Accepted without being sent: what sending costs stands in the line below it.
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    later = f'{message[:-1]},"notBefore":"{tomorrow}"}}'
     return [
         Kind("post_device", "POST", "/devices", "clientSecret", 201, registration),
         Kind("get_device", "GET", f"/devices/{device}", "clientSecret", 200, distinct=DEVICES),
-        Kind("put_status", "PUT", f"/messages/{message_id}", "clientSecret", 200, seen, DEVICES),
+        Kind("put_status", "PUT", "/messages/%m", "clientSecret", 200, seen, DEVICES),
+        Kind("post_message_for_later", "POST", "/messages", "appSecret", 202, later, DEVICES),
         Kind("post_message", "POST", "/messages", "appSecret", 202, message, DEVICES),
     ]
 
 
 class Bench:
-    def __init__(self, premises: Premises, yardstick: tuple[str, int], kinds: list[Kind]) -> None:
+    def __init__(self, premises: Premises, yardstick: bare.Bare, kinds: list[Kind]) -> None:
         self._premises = premises
         self._yardstick = yardstick
         self._kinds = kinds
@@ -67,49 +97,47 @@ class Bench:
         }
         # New devices are never registered twice.
         self._next = 0
-        self.rates: dict[str, list[float]] = {}
-        self.waits: dict[str, list[float]] = {}
-        self.cpu: dict[str, dict[str, float]] = {}
+        self.measured = {name: Measured() for name in ("bare", *(kind.name for kind in kinds))}
 
     async def prepare(self) -> None:
         """Enough devices to read, to report and to send to."""
-        await self._ask(self._kinds[0], seconds=300.0, limit=DEVICES)
+        await self._ask(self._kinds[0], seconds=PREPARING_SECONDS, limit=DEVICES)
+        if self._next < DEVICES:
+            raise SystemExit(f"Only {self._next} devices in {PREPARING_SECONDS:.0f} seconds.")
+        await run(self._bare(WARM_UP_SECONDS))
         for kind in self._kinds[:-1]:
             await self._ask(kind, seconds=WARM_UP_SECONDS)
 
-    async def round(self) -> None:
-        self._note("bare", await run(self._bare()))
-        await self.measure(self._kinds[:-1])
+    async def measure(self) -> None:
+        """Sends last, since what was accepted is still being sent after it was measured."""
+        for _ in range(ROUNDS):
+            for kind in self._kinds[:-1]:
+                await self._measure(kind)
+        for _ in range(ROUNDS):
+            await self._measure(self._kinds[-1])
 
-    async def send(self) -> None:
-        """Last, since what was accepted is still being sent after it was measured."""
-        await self.measure(self._kinds[-1:])
-
-    async def measure(self, kinds: list[Kind]) -> None:
-        for kind in kinds:
-            before = cpu_seconds(self._premises.house)
-            seen = await self._ask(kind, seconds=SECONDS)
-            spent = differences(before, cpu_seconds(self._premises.house))
-            self._note(kind.name, seen)
-            self._note_cpu(kind.name, spent | {"client": seen.cpu_seconds})
-
-    def _note(self, name: str, seen: Seen) -> None:
-        self.rates.setdefault(name, []).append(seen.rate)
-        self.waits.setdefault(name, []).extend(seen.waits)
-
-    def _note_cpu(self, name: str, spent: dict[str, float]) -> None:
-        known = self.cpu.setdefault(name, {})
-        for each, seconds in spent.items():
-            known[each] = known.get(each, 0.0) + seconds
+    async def _measure(self, kind: Kind) -> None:
+        before = self._yardstick.cpu_seconds()
+        yardstick = await run(self._bare(BARE_SECONDS))
+        spent = differences(before, self._yardstick.cpu_seconds())
+        self.measured["bare"].note(yardstick, spent)
+        before = cpu_seconds(self._premises.house)
+        seen = await self._ask(kind, seconds=SECONDS)
+        spent = differences(before, cpu_seconds(self._premises.house))
+        self.measured[kind.name].note(seen, spent)
+        self.measured[kind.name].ratios.append(seen.rate / yardstick.rate)
 
     async def _ask(self, kind: Kind, *, seconds: float, limit: int = 0) -> Seen:
         host, port = self._premises.edge_host
+        path = kind.path
+        if "%m" in path:
+            path = path.replace("%m", await self._premises.send_to_nobody())
         seen = await run(
             Task(
                 host,
                 port,
                 kind.method,
-                self._premises.app_path + kind.path,
+                self._premises.app_path + path,
                 {"host": "carillon", kind.secret: self._secrets[kind.secret]},
                 CONNECTIONS,
                 seconds,
@@ -127,56 +155,52 @@ class Bench:
             raise SystemExit("These figures would mean nothing.")
         return seen
 
-    def _bare(self) -> Task:
-        host, port = self._yardstick
-        return Task(host, port, "GET", bare.PATH, {"host": "carillon"}, CONNECTIONS, SECONDS)
+    def _bare(self, seconds: float) -> Task:
+        where = (self._yardstick.host, self._yardstick.port)
+        return Task(*where, "GET", bare.PATH, {"host": "carillon"}, CONNECTIONS, seconds)
 
 
-def tell(bench: Bench) -> dict[str, float]:
+def tell(measured: dict[str, Measured]) -> dict[str, object]:
     """Say to the log what was seen; gives the figures by name."""
-    yardstick = median(bench.rates["bare"])
-    figures: dict[str, float] = {}
-    for name, rates in bench.rates.items():
-        rate, waits = median(rates), bench.waits[name]
-        spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
-        p50, p99 = (1000 * percentile(waits, share) for share in (0.5, 0.99))
-        figures[f"{name}_per_s"] = round(rate)
-        figures[f"{name}_ratio"] = round(rate / yardstick, 3)
+    figures: dict[str, object] = {}
+    cheapest = sum(measured["bare"].cpu.values()) / len(measured["bare"].waits)
+    for name, seen in measured.items():
+        ratio = median(seen.ratios) if seen.ratios else 1.0
+        cpu = sum(seen.cpu.values()) / len(seen.waits)
+        p50, p99 = (1000 * percentile(seen.waits, share) for share in (0.5, 0.99))
+        figures[f"{name}_per_s"] = round(median(seen.rates))
+        figures[f"{name}_ratio"] = round(ratio, 3)
+        figures[f"{name}_cpu_ratio"] = round(cheapest / cpu, 3)
         figures[f"{name}_p99_ms"] = round(p99, 1)
+        figures[f"{name}_cpu_us"] = {
+            each: round(MICROSECONDS * seconds / len(seen.waits))
+            for each, seconds in seen.cpu.most_common()
+        }
         say(
-            f"{name:<13} {rate:7,.0f} a second ({spread}), {rate / yardstick:5.0%} of bare,"
-            f" p50 {p50:6.1f} ms, p99 {p99:6.1f} ms"
+            f"{name:<22} {median(seen.rates):7,.0f} a second, {ratio:5.0%} of bare"
+            f" (by CPU {cheapest / cpu:5.0%}), p50 {p50:6.1f} ms, p99 {p99:6.1f} ms"
         )
-        if name in bench.cpu:
-            say(f"    {describe_cpu(bench.cpu[name], len(waits))}")
+        say(f"    {describe_cpu(seen.cpu, len(seen.waits))}")
     return figures
 
 
-def describe_cpu(spent: dict[str, float], answers: int) -> str:
+def describe_cpu(spent: Mapping[str, float], answers: int) -> str:
     total = sum(spent.values())
     shares = [
         f"{name} {seconds / total:.0%}"
         for name, seconds in sorted(spent.items(), key=lambda each: -each[1])
         if seconds / total >= 0.01
     ]
-    return f"{1_000_000 * total / answers:,.0f} µs of CPU each: {', '.join(shares)}"
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    return f"{MICROSECONDS * total / answers:,.0f} µs of CPU each: {', '.join(shares)}"
 
 
 async def main() -> None:
     say(describe_machine())
     async with open_premises() as premises, bare.standing() as yardstick:
-        message_id = await premises.send_to_nobody()
-        kinds = describe_kinds(secrets.token_hex(4), message_id)
-        bench = Bench(premises, yardstick, kinds)
+        bench = Bench(premises, yardstick, describe_kinds(secrets.token_hex(4)))
         await bench.prepare()
-        for _ in range(ROUNDS):
-            await bench.round()
-        await bench.send()
-    figures = tell(bench)
+        await bench.measure()
+    figures = tell(bench.measured)
     sys.stdout.write(f"{msgspec.json.encode(figures).decode()}\n")
 
 

@@ -15,8 +15,9 @@ from bench import bare
 from bench.cpu import cpu_seconds, differences
 from bench.figures import describe_machine, percentile
 from bench.load import Seen, Task, run
+from bench.log import say
 from bench.premises import Premises, open_premises
-from bench.rest import describe_cpu, say
+from bench.rest import describe_cpu
 
 CONNECTIONS = 256
 # Registering is not measured here.
@@ -63,11 +64,10 @@ class Storm:
         return seen
 
 
-async def ask_bare(yardstick: tuple[str, int]) -> Seen:
-    host, port = yardstick
-    headers = {"host": "carillon"}
+async def ask_bare(yardstick: bare.Bare) -> Seen:
+    where, headers = (yardstick.host, yardstick.port), {"host": "carillon"}
     return await run(
-        Task(host, port, "GET", bare.PATH, headers, CONNECTIONS, LIMIT_SECONDS, limit=DEVICES)
+        Task(*where, "GET", bare.PATH, headers, CONNECTIONS, LIMIT_SECONDS, limit=DEVICES)
     )
 
 
