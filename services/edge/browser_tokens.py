@@ -21,8 +21,8 @@ MAX_HOSTS = 1000
 HOST_SECONDS = 60.0
 
 BROWSERS = frozenset({Platform.PLATFORM_WEB_CHROME, Platform.PLATFORM_WEB_FIREFOX})
-# Safari's old tokens are letters and digits; and who updates a device need not name its platform.
-PERHAPS = frozenset({Platform.PLATFORM_WEB_SAFARI, Platform.PLATFORM_UNSPECIFIED})
+# Safari's old tokens are letters and digits.
+PERHAPS = frozenset({Platform.PLATFORM_WEB_SAFARI})
 
 
 class Subscription(msgspec.Struct, rename="camel"):

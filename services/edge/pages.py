@@ -90,17 +90,3 @@ class Pager:
             if token:
                 described[neighbour] = self.links.page(request, offset="", cursor=token)
         return described
-
-    def describe(
-        self, request: Request, page: Page, *, count: int, total: int | None, next_token: str
-    ) -> dict[str, object]:
-        """Of a short list that is walked forwards. `total` is None where nobody counted."""
-        described: dict[str, object] = {"count": count}
-        if total is not None:
-            described["totalCount"] = total
-        if next_token:
-            described["next"] = self.links.page(request, offset="", cursor=next_token)
-        if page.offset:
-            before = str(max(0, page.offset - page.size))
-            described["previous"] = self.links.page(request, offset=before, cursor="")
-        return described

@@ -194,6 +194,9 @@ async def test_pages_hold_each_channel_once(desk: Desk) -> None:
         request.page_token = page.next_page_token
 
     assert (seen, page.total_size) == (list("abcde"), 5)
+    request.page_token = page.previous_page_token
+    back = await desk.channels.ListChannels(request, NOBODY)
+    assert [channel.channel_id for channel in back.channels] == ["c", "d"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Report
 from services.dispatch.domain.rooms import Identity
 from services.dispatch.receiving import Receiving
-from services.dispatch.store import days, messages, receipts
+from services.dispatch.store import days, halts, messages, receipts
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP, a_message
 
@@ -97,6 +97,16 @@ async def test_of_two_that_meet_in_a_group_both_learn_the_furthest(desk: Desk) -
     reports = [desk.report("d1", OPEN), desk.report("d1", SEEN)]
 
     assert await desk.receiving.record_all(reports) == [OPEN, OPEN]
+
+
+async def test_of_a_deleted_message_nothing_is_known_any_more(desk: Desk) -> None:
+    """What was believed before: that a report of one that is read nowhere is worth keeping."""
+    async with desk.db.begin() as tx:
+        await halts.cancel(tx, desk.message, NOON)
+    [answer] = await desk.receiving.record_all([desk.report("d1")])
+
+    assert isinstance(answer, MessageNotFound)
+    assert await desk.noted(1) == {}
 
 
 async def test_what_is_wrong_with_one_spares_the_others(desk: Desk) -> None:

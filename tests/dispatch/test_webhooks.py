@@ -140,6 +140,8 @@ async def test_an_application_has_twenty_at_most(desk: Desk) -> None:
     names = [one.name for one in (*first.webhooks, *rest.webhooks)]
     assert names == [f"hook-{number:02}" for number in range(20)]
     assert (first.total_size, rest.next_page_token) == (20, "")
+    page.page_token = rest.previous_page_token
+    assert await desk.service.ListWebhooks(page, NOBODY) == first
 
 
 @pytest.mark.parametrize(

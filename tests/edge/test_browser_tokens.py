@@ -107,6 +107,19 @@ async def test_an_update_is_judged_too(world: World, platform: dict[str, str]) -
     assert answer.status_code == 400
 
 
+async def test_an_update_without_a_platform_is_judged_by_the_one_on_record(world: World) -> None:
+    """What was believed before: that a token which is no JSON belongs to no browser."""
+    await world.post("/devices", browser())
+    await world.register(deviceId="android")
+    update = {"token": "no subscription"}
+
+    refused = await world.call("PUT", "/devices/phone", json=update)
+    absent = await world.call("PUT", "/devices/nobody", json=update)
+    kept = await world.call("PUT", "/devices/android", json=update)
+
+    assert (refused.status_code, absent.status_code, kept.status_code) == (400, 404, 200)
+
+
 class TestWhereTheDeploymentOpensHosts:
     @pytest.fixture
     async def edge_settings(self, edge_settings: Settings) -> Settings:

@@ -58,15 +58,15 @@ class ChannelServicer(channel_service_pb2_grpc.ChannelServiceServicer):
     ) -> pb.ListChannelsResponse:
         app_id = wire.parse_app_id(request.app_id)
         query = ("channels", app_id)
-        after, skip, size = _read_window(request, query)
+        window = paging.read_window(request, query, tuple[paging.Text])
         async with self._db.connect() as connection:
-            found = await channels.page(connection, app_id, after=after, skip=skip, limit=size + 1)
+            found = await channels.page(connection, app_id, window)
             total = await channels.count(connection, app_id, channel_table)
-        page = found[:size]
-        last = page[-1].value.channel_id if len(found) > size else ""
+        page = paging.turn(window, query, found, lambda kept: [kept.value.channel_id])
         return pb.ListChannelsResponse(
-            channels=map(channel_wire.write_channel, page),
-            next_page_token=paging.write_token(query, [last]) if last else "",
+            channels=map(channel_wire.write_channel, page.items),
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
             total_size=total,
         )
 
@@ -119,17 +119,15 @@ class ChannelServicer(channel_service_pb2_grpc.ChannelServiceServicer):
     ) -> pb.ListChannelGroupsResponse:
         app_id = wire.parse_app_id(request.app_id)
         query = ("channel_groups", app_id)
-        after, skip, size = _read_window(request, query)
+        window = paging.read_window(request, query, tuple[paging.Text])
         async with self._db.connect() as connection:
-            found = await channels.page_groups(
-                connection, app_id, after=after, skip=skip, limit=size + 1
-            )
+            found = await channels.page_groups(connection, app_id, window)
             total = await channels.count(connection, app_id, channel_groups)
-        page = found[:size]
-        last = page[-1].value.group_id if len(found) > size else ""
+        page = paging.turn(window, query, found, lambda kept: [kept.value.group_id])
         return pb.ListChannelGroupsResponse(
-            channel_groups=map(channel_wire.write_group, page),
-            next_page_token=paging.write_token(query, [last]) if last else "",
+            channel_groups=map(channel_wire.write_group, page.items),
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
             total_size=total,
         )
 
@@ -153,14 +151,6 @@ class ChannelServicer(channel_service_pb2_grpc.ChannelServiceServicer):
             if not await channels.delete_group(tx, app_id, group_id):
                 raise ChannelGroupNotFound(group_id)
         return pb.DeleteChannelGroupResponse()
-
-
-def _read_window(
-    request: pb.ListChannelsRequest | pb.ListChannelGroupsRequest, query: tuple[str, UUID]
-) -> tuple[str, int, int]:
-    position = paging.read_token(request.page_token, query, tuple[str])
-    after: str = position[0] if position else ""
-    return after, paging.read_skip(request.skip), paging.read_size(request.page_size)
 
 
 async def _read(tx: AsyncConnection, app_id: UUID, channel_id: str) -> channel_pb2.Channel:

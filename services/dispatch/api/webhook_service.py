@@ -93,22 +93,15 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     ) -> pb.ListWebhooksResponse:
         app_id = wire.parse_app_id(request.app_id)
         query = ("webhooks", app_id)
-        position = paging.read_token(request.page_token, query, tuple[str])
-        size = paging.read_size(request.page_size)
+        window = paging.read_window(request, query, tuple[paging.Text])
         async with self._db.connect() as connection:
-            found = await webhooks.page(
-                connection,
-                self._vault,
-                app_id,
-                after=position[0] if position else "",
-                skip=paging.read_skip(request.skip),
-                limit=size + 1,
-            )
+            found = await webhooks.page(connection, self._vault, app_id, window)
             total = await webhooks.count(connection, app_id)
-        page, more = found[:size], len(found) > size
+        page = paging.turn(window, query, found, lambda webhook: [webhook.name])
         return pb.ListWebhooksResponse(
-            webhooks=map(webhook_wire.write_webhook, page),
-            next_page_token=paging.write_token(query, [page[-1].name]) if more else "",
+            webhooks=map(webhook_wire.write_webhook, page.items),
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
             total_size=total,
         )
 
@@ -160,22 +153,15 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     ) -> pb.ListDeadLettersResponse:
         app_id = wire.parse_app_id(request.app_id)
         query = ("dead_letters", app_id, request.name)
-        position = paging.read_token(request.page_token, query, tuple[int])
-        size = paging.read_size(request.page_size)
+        window = paging.read_window(request, query, tuple[paging.Number])
         async with self._db.connect() as connection:
-            found = await events.dead(
-                connection,
-                self._vault,
-                app_id,
-                await self._number(connection, request.app_id, request.name),
-                after=position[0] if position else 0,
-                skip=paging.read_skip(request.skip),
-                limit=size + 1,
-            )
-        page, more = found[:size], len(found) > size
+            webhook_id = await self._number(connection, request.app_id, request.name)
+            found = await events.dead(connection, self._vault, app_id, webhook_id, window)
+        page = paging.turn(window, query, found, lambda letter: [letter.number])
         return pb.ListDeadLettersResponse(
-            dead_letters=map(webhook_wire.write_dead_letter, page),
-            next_page_token=paging.write_token(query, [page[-1].number]) if more else "",
+            dead_letters=map(webhook_wire.write_dead_letter, page.items),
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
         )
 
     async def ReplayDeadLetters(

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.channels import Channel, ChannelGroup, Kept
-from services.dispatch.store.tables import channel_groups, channels, is_any
+from services.dispatch.store.tables import channel_groups, channels, is_any, walk
+from services.kit.paging import Window
 
 FOREIGN_KEY_MISSING = "23503"
 
@@ -98,18 +99,11 @@ async def find(
 
 
 async def page(
-    tx: AsyncConnection, app_id: UUID, *, after: str, skip: int, limit: int
+    tx: AsyncConnection, app_id: UUID, window: Window[tuple[str]]
 ) -> list[Kept[Channel]]:
-    """Channels beyond `after`, by their ids."""
-    found = await tx.execute(
-        sa.select(*COLUMNS)
-        .select_from(_GROUPED)
-        .where(channels.c.app_id == app_id, channels.c.channel_id > after)
-        .order_by(channels.c.channel_id)
-        .offset(skip)
-        .limit(limit)
-    )
-    return [_from_row(row) for row in found]
+    """Channels by their ids in the window's direction, up to its limit."""
+    query = sa.select(*COLUMNS).select_from(_GROUPED).where(channels.c.app_id == app_id)
+    return [_from_row(row) for row in await tx.execute(walk(query, channels.c.channel_id, window))]
 
 
 async def create_group(
@@ -161,16 +155,11 @@ async def find_group(tx: AsyncConnection, app_id: UUID, group_id: str) -> Kept[C
 
 
 async def page_groups(
-    tx: AsyncConnection, app_id: UUID, *, after: str, skip: int, limit: int
+    tx: AsyncConnection, app_id: UUID, window: Window[tuple[str]]
 ) -> list[Kept[ChannelGroup]]:
-    """Groups beyond `after`, by their ids."""
-    found = await tx.execute(
-        sa.select(*GROUP_COLUMNS)
-        .where(channel_groups.c.app_id == app_id, channel_groups.c.group_id > after)
-        .order_by(channel_groups.c.group_id)
-        .offset(skip)
-        .limit(limit)
-    )
+    """Groups by their ids in the window's direction, up to its limit."""
+    query = sa.select(*GROUP_COLUMNS).where(channel_groups.c.app_id == app_id)
+    found = await tx.execute(walk(query, channel_groups.c.group_id, window))
     return [_group_from_row(row) for row in found]
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.vault import Sealed, Vault
-from services.dispatch.store.tables import is_any, webhook_events
+from services.dispatch.store.tables import is_any, walk, webhook_events
 from services.dispatch.store.webhooks import IS_WAITING
+from services.kit.paging import Window
 
 BODY = "webhook-event"
 IS_DEAD = webhook_events.c.state == sa.literal_column("2")
@@ -149,19 +150,11 @@ async def dead(
     vault: Vault,
     app_id: UUID,
     webhook_id: int,
-    *,
-    after: int,
-    skip: int,
-    limit: int,
+    window: Window[tuple[int]],
 ) -> list[Posting]:
-    """Dead letters beyond `after`, the oldest first."""
-    found = await tx.execute(
-        sa.select(*COLUMNS)
-        .where(webhook_events.c.webhook_id == webhook_id, IS_DEAD, webhook_events.c.number > after)
-        .order_by(webhook_events.c.number)
-        .offset(skip)
-        .limit(limit)
-    )
+    """Dead letters, the oldest first, in the window's direction, up to its limit."""
+    query = sa.select(*COLUMNS).where(webhook_events.c.webhook_id == webhook_id, IS_DEAD)
+    found = await tx.execute(walk(query, webhook_events.c.number, window))
     return [_from_row(vault, app_id, row) for row in found]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Receipt
+from services.dispatch.store.messages import IS_NOT_CANCELLED
 from services.dispatch.store.tables import dismissals, is_any, messages, receipts
 
 DAY_OF_MESSAGE = sa.cast(sa.func.timezone("UTC", messages.c.start_time), sa.Date)
@@ -28,9 +29,10 @@ class Noted:
 async def record(
     tx: AsyncConnection, reported: Sequence[Receipt], now: datetime
 ) -> dict[Key, Noted]:
-    """Note receipts, never backwards; where each stands now, without those of unknown messages.
+    """Note receipts, never backwards; where each stands now.
 
-    `reported` names each (message, uid) once: a statement cannot touch a row twice.
+    Left out are those of messages that are unknown or were deleted. `reported` names each
+    (message, uid) once: a statement cannot touch a row twice.
     """
     report = (
         sa.func.unnest(
@@ -57,6 +59,7 @@ async def record(
             messages,
             (messages.c.app_id == report.c.app_id) & (messages.c.message_id == report.c.message_id),
         )
+        .where(IS_NOT_CANCELLED)
         .order_by(report.c.app_id, report.c.message_id, report.c.uid)
     )
     insert = pg.insert(receipts).from_select(
@@ -102,7 +105,7 @@ def _note_openings(report: sa.TableValuedAlias) -> sa.CTE:
             messages,
             (messages.c.app_id == report.c.app_id) & (messages.c.message_id == report.c.message_id),
         )
-        .where(messages.c.is_synced, report.c.outcome == Outcome.OPEN, ~was_open)
+        .where(IS_NOT_CANCELLED, messages.c.is_synced, report.c.outcome == Outcome.OPEN, ~was_open)
     )
     noted = pg.insert(dismissals).from_select(["app_id", "message_id", "uid"], opened)
     return noted.on_conflict_do_nothing().cte("noted")

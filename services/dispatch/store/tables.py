@@ -6,7 +6,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from services.kit.paging import Window
+
 metadata = sa.MetaData()
+
+
+def walk(
+    query: sa.Select[Any], place: sa.ColumnElement[Any], window: Window[Any]
+) -> sa.Select[Any]:
+    """What a window shows of a list in the order of `place`, in its direction, up to its limit."""
+    if window.position is not None:
+        (here,) = window.position
+        query = query.where(place < here if window.backward else place > here)
+    ordered = query.order_by(place.desc() if window.backward else place)
+    return ordered.offset(window.skip).limit(window.limit)
 
 
 def is_any(column: sa.Column[Any], values: Sequence[object]) -> sa.ColumnElement[bool]:

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.vault import Sealed, Vault
 from services.dispatch.domain.webhooks import Event, EventKind, Keyring, Webhook
-from services.dispatch.store.tables import is_any, webhook_events, webhooks
+from services.dispatch.store.tables import is_any, walk, webhook_events, webhooks
+from services.kit.paging import Window
 
 KEYRING = "webhook-keyring"
 # Other rooms' clocks tell when something happened.
@@ -94,16 +95,11 @@ async def number_of(
 
 
 async def page(
-    tx: AsyncConnection, vault: Vault, app_id: UUID, *, after: str, skip: int, limit: int
+    tx: AsyncConnection, vault: Vault, app_id: UUID, window: Window[tuple[str]]
 ) -> list[Webhook]:
-    """Webhooks beyond `after`, by name."""
-    found = await tx.execute(
-        sa.select(*COLUMNS)
-        .where(webhooks.c.app_id == app_id, webhooks.c.name > after)
-        .order_by(webhooks.c.name)
-        .offset(skip)
-        .limit(limit)
-    )
+    """Webhooks by name in the window's direction, up to its limit."""
+    query = sa.select(*COLUMNS).where(webhooks.c.app_id == app_id)
+    found = await tx.execute(walk(query, webhooks.c.name, window))
     return [_from_row(vault, row) for row in found]
 
 

@@ -86,13 +86,7 @@ class Channels:
         )
         listed = await self._rooms.channels.ListChannels(request, timeout=self._rooms.timeout)
         found = [self._render(channel, call.app_id) for channel in listed.channels]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(found),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        described = self._pager.tell(call.request, listed, len(found))
         return answer({"channels": found, "pageInfo": described})
 
     async def _read(self, call: Call) -> Response:
@@ -180,13 +174,7 @@ class ChannelGroups:
         )
         listed = await self._rooms.channels.ListChannelGroups(request, timeout=self._rooms.timeout)
         found = [self._render(group, call.app_id) for group in listed.channel_groups]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(found),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        described = self._pager.tell(call.request, listed, len(found))
         return answer({"channelGroups": found, "pageInfo": described})
 
     async def _read(self, call: Call) -> Response:

@@ -94,7 +94,7 @@ class Devices:
             device.platform = read_platform(body.platform, "platform")
             mask.append("platform")
         if body.token is not None:
-            await self._tokens.check(device.platform, body.token)
+            await self._check_token(call, device, body.token)
             device.address = body.token
             mask.append("address")
         if body.variables is not None:
@@ -104,6 +104,13 @@ class Devices:
         request.update_mask.paths.extend(mask)
         updated = await self._rooms.devices.UpdateDevice(request, timeout=self._rooms.timeout)
         return answer(render(updated.device, call.app_id, self._links))
+
+    async def _check_token(self, call: Call, device: Device, token: str) -> None:
+        """Judge it by the platform on record where the body names none."""
+        platform = device.platform
+        if not platform:
+            platform = (await self._book.find(call.app_id, device.device_id)).platform
+        await self._tokens.check(platform, token)
 
     async def _delete(self, call: Call) -> Response:
         await self._rooms.devices.DeleteDevice(

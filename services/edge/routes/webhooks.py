@@ -97,13 +97,7 @@ class Webhooks:
         )
         listed = await self._rooms.webhooks.ListWebhooks(request, timeout=self._rooms.timeout)
         found = [self._render(webhook, call.app_id) for webhook in listed.webhooks]
-        described = self._pager.describe(
-            call.request,
-            page,
-            count=len(found),
-            total=listed.total_size,
-            next_token=listed.next_page_token,
-        )
+        described = self._pager.tell(call.request, listed, len(found))
         return answer({"webhooks": found, "pageInfo": described})
 
     async def _read(self, call: Call) -> Response:
@@ -143,9 +137,7 @@ class Webhooks:
         )
         listed = await self._rooms.webhooks.ListDeadLetters(request, timeout=self._rooms.timeout)
         found = [_render_dead(letter) for letter in listed.dead_letters]
-        described = self._pager.describe(
-            call.request, page, count=len(found), total=None, next_token=listed.next_page_token
-        )
+        described = self._pager.tell(call.request, listed, len(found))
         return answer({"deadLetters": found, "pageInfo": described})
 
     async def _replay(self, call: Call) -> Response:

@@ -6,7 +6,7 @@ from carillon.dispatch.v1 import channel_service_pb2 as pb
 from carillon.dispatch.v1 import channel_service_pb2_grpc as rpc
 from carillon.dispatch.v1.channel_pb2 import Channel, ChannelGroup
 from services.kit.faults import Code, FieldInvalid
-from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+from tests.edge.rooms.rules import Mood, check_text, fault, noon, turn_page
 
 channel_not_found = fault(Code.NOT_FOUND, "CHANNEL_NOT_FOUND")
 channel_exists = fault(Code.ALREADY_EXISTS, "CHANNEL_EXISTS")
@@ -64,8 +64,13 @@ class Channels(Mood, rpc.ChannelServiceServicer):
     async def ListChannels(self, request: Any, _context: Any) -> Any:
         await self.meet("ListChannels")
         found = [one for (app_id, _), one in sorted(self.channels.items(), key=lambda i: i[0])]
-        page, token = cut_page(request, found, [request.app_id])
-        return pb.ListChannelsResponse(channels=page, next_page_token=token, total_size=len(found))
+        page = turn_page(request, found, [request.app_id])
+        return pb.ListChannelsResponse(
+            channels=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=len(found),
+        )
 
     async def UpdateChannel(self, request: Any, _context: Any) -> Any:
         await self.meet("UpdateChannel")
@@ -101,9 +106,12 @@ class Channels(Mood, rpc.ChannelServiceServicer):
     async def ListChannelGroups(self, request: Any, _context: Any) -> Any:
         await self.meet("ListChannelGroups")
         found = [one for (app_id, _), one in sorted(self.groups.items(), key=lambda i: i[0])]
-        page, token = cut_page(request, found, [request.app_id])
+        page = turn_page(request, found, [request.app_id])
         return pb.ListChannelGroupsResponse(
-            channel_groups=page, next_page_token=token, total_size=len(found)
+            channel_groups=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=len(found),
         )
 
     async def UpdateChannelGroup(self, request: Any, _context: Any) -> Any:

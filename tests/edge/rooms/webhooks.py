@@ -6,7 +6,7 @@ from carillon.dispatch.v1 import webhook_service_pb2 as pb
 from carillon.dispatch.v1 import webhook_service_pb2_grpc as rpc
 from carillon.dispatch.v1.webhook_pb2 import DeadLetter, Webhook
 from services.kit.faults import Code, FieldInvalid
-from tests.edge.rooms.rules import Mood, check_text, cut_page, fault, noon
+from tests.edge.rooms.rules import Mood, check_text, fault, noon, turn_page
 
 webhook_not_found = fault(Code.NOT_FOUND, "WEBHOOK_NOT_FOUND")
 webhook_exists = fault(Code.ALREADY_EXISTS, "WEBHOOK_EXISTS")
@@ -53,8 +53,13 @@ class Webhooks(Mood, rpc.WebhookServiceServicer):
     async def ListWebhooks(self, request: Any, _context: Any) -> Any:
         await self.meet("ListWebhooks")
         found = [one for _, one in sorted(self.webhooks.items(), key=lambda i: i[0])]
-        page, token = cut_page(request, found, [request.app_id])
-        return pb.ListWebhooksResponse(webhooks=page, next_page_token=token, total_size=len(found))
+        page = turn_page(request, found, [request.app_id])
+        return pb.ListWebhooksResponse(
+            webhooks=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+            total_size=len(found),
+        )
 
     async def UpdateWebhook(self, request: Any, _context: Any) -> Any:
         await self.meet("UpdateWebhook")
@@ -75,8 +80,12 @@ class Webhooks(Mood, rpc.WebhookServiceServicer):
     async def ListDeadLetters(self, request: Any, _context: Any) -> Any:
         await self.meet("ListDeadLetters")
         self._know(request.app_id, request.name)
-        page, token = cut_page(request, list(self.letters.values()), [request.name])
-        return pb.ListDeadLettersResponse(dead_letters=page, next_page_token=token)
+        page = turn_page(request, list(self.letters.values()), [request.name])
+        return pb.ListDeadLettersResponse(
+            dead_letters=page.items,
+            next_page_token=page.next_token,
+            previous_page_token=page.previous_token,
+        )
 
     async def ReplayDeadLetters(self, request: Any, _context: Any) -> Any:
         await self.meet("ReplayDeadLetters")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from carillon.dispatch.v1 import channel_pb2 as carillon_dot_dispatch_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/channel_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/channel.proto\"V\n\x14\x43reateChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"G\n\x15\x43reateChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"7\n\x11GetChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\t\"D\n\x12GetChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"Z\n\x13ListChannelsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"t\n\x14ListChannelsResponse\x12/\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Channel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"V\n\x14UpdateChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"G\n\x15UpdateChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\":\n\x14\x44\x65leteChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\t\"\x17\n\x15\x44\x65leteChannelResponse\"f\n\x19\x43reateChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x39\n\rchannel_group\x18\x02 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"W\n\x1a\x43reateChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\":\n\x16GetChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\"T\n\x17GetChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"_\n\x18ListChannelGroupsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"\x84\x01\n\x19ListChannelGroupsResponse\x12:\n\x0e\x63hannel_groups\x18\x01 \x03(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"f\n\x19UpdateChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x39\n\rchannel_group\x18\x02 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"W\n\x1aUpdateChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"=\n\x19\x44\x65leteChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\"\x1c\n\x1a\x44\x65leteChannelGroupResponse2\xe7\x08\n\x0e\x43hannelService\x12h\n\rCreateChannel\x12*.carillon.dispatch.v1.CreateChannelRequest\x1a+.carillon.dispatch.v1.CreateChannelResponse\x12_\n\nGetChannel\x12\'.carillon.dispatch.v1.GetChannelRequest\x1a(.carillon.dispatch.v1.GetChannelResponse\x12\x65\n\x0cListChannels\x12).carillon.dispatch.v1.ListChannelsRequest\x1a*.carillon.dispatch.v1.ListChannelsResponse\x12h\n\rUpdateChannel\x12*.carillon.dispatch.v1.UpdateChannelRequest\x1a+.carillon.dispatch.v1.UpdateChannelResponse\x12h\n\rDeleteChannel\x12*.carillon.dispatch.v1.DeleteChannelRequest\x1a+.carillon.dispatch.v1.DeleteChannelResponse\x12w\n\x12\x43reateChannelGroup\x12/.carillon.dispatch.v1.CreateChannelGroupRequest\x1a\x30.carillon.dispatch.v1.CreateChannelGroupResponse\x12n\n\x0fGetChannelGroup\x12,.carillon.dispatch.v1.GetChannelGroupRequest\x1a-.carillon.dispatch.v1.GetChannelGroupResponse\x12t\n\x11ListChannelGroups\x12..carillon.dispatch.v1.ListChannelGroupsRequest\x1a/.carillon.dispatch.v1.ListChannelGroupsResponse\x12w\n\x12UpdateChannelGroup\x12/.carillon.dispatch.v1.UpdateChannelGroupRequest\x1a\x30.carillon.dispatch.v1.UpdateChannelGroupResponse\x12w\n\x12\x44\x65leteChannelGroup\x12/.carillon.dispatch.v1.DeleteChannelGroupRequest\x1a\x30.carillon.dispatch.v1.DeleteChannelGroupResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/channel_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/channel.proto\"V\n\x14\x43reateChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"G\n\x15\x43reateChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"7\n\x11GetChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\t\"D\n\x12GetChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"Z\n\x13ListChannelsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"\xa5\x01\n\x14ListChannelsResponse\x12/\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Channel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"V\n\x14UpdateChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\"G\n\x15UpdateChannelResponse\x12.\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Channel\":\n\x14\x44\x65leteChannelRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\t\"\x17\n\x15\x44\x65leteChannelResponse\"f\n\x19\x43reateChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x39\n\rchannel_group\x18\x02 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"W\n\x1a\x43reateChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\":\n\x16GetChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\"T\n\x17GetChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"_\n\x18ListChannelGroupsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"\xb5\x01\n\x19ListChannelGroupsResponse\x12:\n\x0e\x63hannel_groups\x18\x01 \x03(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"f\n\x19UpdateChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x39\n\rchannel_group\x18\x02 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"W\n\x1aUpdateChannelGroupResponse\x12\x39\n\rchannel_group\x18\x01 \x01(\x0b\x32\".carillon.dispatch.v1.ChannelGroup\"=\n\x19\x44\x65leteChannelGroupRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\"\x1c\n\x1a\x44\x65leteChannelGroupResponse2\xe7\x08\n\x0e\x43hannelService\x12h\n\rCreateChannel\x12*.carillon.dispatch.v1.CreateChannelRequest\x1a+.carillon.dispatch.v1.CreateChannelResponse\x12_\n\nGetChannel\x12\'.carillon.dispatch.v1.GetChannelRequest\x1a(.carillon.dispatch.v1.GetChannelResponse\x12\x65\n\x0cListChannels\x12).carillon.dispatch.v1.ListChannelsRequest\x1a*.carillon.dispatch.v1.ListChannelsResponse\x12h\n\rUpdateChannel\x12*.carillon.dispatch.v1.UpdateChannelRequest\x1a+.carillon.dispatch.v1.UpdateChannelResponse\x12h\n\rDeleteChannel\x12*.carillon.dispatch.v1.DeleteChannelRequest\x1a+.carillon.dispatch.v1.DeleteChannelResponse\x12w\n\x12\x43reateChannelGroup\x12/.carillon.dispatch.v1.CreateChannelGroupRequest\x1a\x30.carillon.dispatch.v1.CreateChannelGroupResponse\x12n\n\x0fGetChannelGroup\x12,.carillon.dispatch.v1.GetChannelGroupRequest\x1a-.carillon.dispatch.v1.GetChannelGroupResponse\x12t\n\x11ListChannelGroups\x12..carillon.dispatch.v1.ListChannelGroupsRequest\x1a/.carillon.dispatch.v1.ListChannelGroupsResponse\x12w\n\x12UpdateChannelGroup\x12/.carillon.dispatch.v1.UpdateChannelGroupRequest\x1a\x30.carillon.dispatch.v1.UpdateChannelGroupResponse\x12w\n\x12\x44\x65leteChannelGroup\x12/.carillon.dispatch.v1.DeleteChannelGroupRequest\x1a\x30.carillon.dispatch.v1.DeleteChannelGroupResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,36 +42,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHANNELRESPONSE']._serialized_end=390
   _globals['_LISTCHANNELSREQUEST']._serialized_start=392
   _globals['_LISTCHANNELSREQUEST']._serialized_end=482
-  _globals['_LISTCHANNELSRESPONSE']._serialized_start=484
-  _globals['_LISTCHANNELSRESPONSE']._serialized_end=600
-  _globals['_UPDATECHANNELREQUEST']._serialized_start=602
-  _globals['_UPDATECHANNELREQUEST']._serialized_end=688
-  _globals['_UPDATECHANNELRESPONSE']._serialized_start=690
-  _globals['_UPDATECHANNELRESPONSE']._serialized_end=761
-  _globals['_DELETECHANNELREQUEST']._serialized_start=763
-  _globals['_DELETECHANNELREQUEST']._serialized_end=821
-  _globals['_DELETECHANNELRESPONSE']._serialized_start=823
-  _globals['_DELETECHANNELRESPONSE']._serialized_end=846
-  _globals['_CREATECHANNELGROUPREQUEST']._serialized_start=848
-  _globals['_CREATECHANNELGROUPREQUEST']._serialized_end=950
-  _globals['_CREATECHANNELGROUPRESPONSE']._serialized_start=952
-  _globals['_CREATECHANNELGROUPRESPONSE']._serialized_end=1039
-  _globals['_GETCHANNELGROUPREQUEST']._serialized_start=1041
-  _globals['_GETCHANNELGROUPREQUEST']._serialized_end=1099
-  _globals['_GETCHANNELGROUPRESPONSE']._serialized_start=1101
-  _globals['_GETCHANNELGROUPRESPONSE']._serialized_end=1185
-  _globals['_LISTCHANNELGROUPSREQUEST']._serialized_start=1187
-  _globals['_LISTCHANNELGROUPSREQUEST']._serialized_end=1282
-  _globals['_LISTCHANNELGROUPSRESPONSE']._serialized_start=1285
-  _globals['_LISTCHANNELGROUPSRESPONSE']._serialized_end=1417
-  _globals['_UPDATECHANNELGROUPREQUEST']._serialized_start=1419
-  _globals['_UPDATECHANNELGROUPREQUEST']._serialized_end=1521
-  _globals['_UPDATECHANNELGROUPRESPONSE']._serialized_start=1523
-  _globals['_UPDATECHANNELGROUPRESPONSE']._serialized_end=1610
-  _globals['_DELETECHANNELGROUPREQUEST']._serialized_start=1612
-  _globals['_DELETECHANNELGROUPREQUEST']._serialized_end=1673
-  _globals['_DELETECHANNELGROUPRESPONSE']._serialized_start=1675
-  _globals['_DELETECHANNELGROUPRESPONSE']._serialized_end=1703
-  _globals['_CHANNELSERVICE']._serialized_start=1706
-  _globals['_CHANNELSERVICE']._serialized_end=2833
+  _globals['_LISTCHANNELSRESPONSE']._serialized_start=485
+  _globals['_LISTCHANNELSRESPONSE']._serialized_end=650
+  _globals['_UPDATECHANNELREQUEST']._serialized_start=652
+  _globals['_UPDATECHANNELREQUEST']._serialized_end=738
+  _globals['_UPDATECHANNELRESPONSE']._serialized_start=740
+  _globals['_UPDATECHANNELRESPONSE']._serialized_end=811
+  _globals['_DELETECHANNELREQUEST']._serialized_start=813
+  _globals['_DELETECHANNELREQUEST']._serialized_end=871
+  _globals['_DELETECHANNELRESPONSE']._serialized_start=873
+  _globals['_DELETECHANNELRESPONSE']._serialized_end=896
+  _globals['_CREATECHANNELGROUPREQUEST']._serialized_start=898
+  _globals['_CREATECHANNELGROUPREQUEST']._serialized_end=1000
+  _globals['_CREATECHANNELGROUPRESPONSE']._serialized_start=1002
+  _globals['_CREATECHANNELGROUPRESPONSE']._serialized_end=1089
+  _globals['_GETCHANNELGROUPREQUEST']._serialized_start=1091
+  _globals['_GETCHANNELGROUPREQUEST']._serialized_end=1149
+  _globals['_GETCHANNELGROUPRESPONSE']._serialized_start=1151
+  _globals['_GETCHANNELGROUPRESPONSE']._serialized_end=1235
+  _globals['_LISTCHANNELGROUPSREQUEST']._serialized_start=1237
+  _globals['_LISTCHANNELGROUPSREQUEST']._serialized_end=1332
+  _globals['_LISTCHANNELGROUPSRESPONSE']._serialized_start=1335
+  _globals['_LISTCHANNELGROUPSRESPONSE']._serialized_end=1516
+  _globals['_UPDATECHANNELGROUPREQUEST']._serialized_start=1518
+  _globals['_UPDATECHANNELGROUPREQUEST']._serialized_end=1620
+  _globals['_UPDATECHANNELGROUPRESPONSE']._serialized_start=1622
+  _globals['_UPDATECHANNELGROUPRESPONSE']._serialized_end=1709
+  _globals['_DELETECHANNELGROUPREQUEST']._serialized_start=1711
+  _globals['_DELETECHANNELGROUPREQUEST']._serialized_end=1772
+  _globals['_DELETECHANNELGROUPRESPONSE']._serialized_start=1774
+  _globals['_DELETECHANNELGROUPRESPONSE']._serialized_end=1802
+  _globals['_CHANNELSERVICE']._serialized_start=1805
+  _globals['_CHANNELSERVICE']._serialized_end=2932
 # @@protoc_insertion_point(module_scope)

@@ -173,7 +173,12 @@ class MessageServiceServicer:
 
     def ReportReceipt(self, request, context):
         """Notes that a device saw or opened a message. Monotone and safe to repeat:
-        an outcome never goes back from OPEN to SEEN.
+        an outcome never goes back from OPEN to SEEN. A deleted message counts as
+        absent.
+
+        Whether the message was sent to the device is not asked: a device may
+        report before its sender has the outcome on record, and only who received
+        the message, or its sender, knows the id.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID

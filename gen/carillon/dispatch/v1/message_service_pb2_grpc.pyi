@@ -81,7 +81,12 @@ class MessageServiceStub:
     """
     ReportReceipt: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.ReportReceiptRequest, _message_service_pb2.ReportReceiptResponse]
     """Notes that a device saw or opened a message. Monotone and safe to repeat:
-    an outcome never goes back from OPEN to SEEN.
+    an outcome never goes back from OPEN to SEEN. A deleted message counts as
+    absent.
+
+    Whether the message was sent to the device is not asked: a device may
+    report before its sender has the outcome on record, and only who received
+    the message, or its sender, knows the id.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -180,7 +185,12 @@ class MessageServiceAsyncStub(MessageServiceStub):
     """
     ReportReceipt: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ReportReceiptRequest, _message_service_pb2.ReportReceiptResponse]  # type: ignore[assignment]
     """Notes that a device saw or opened a message. Monotone and safe to repeat:
-    an outcome never goes back from OPEN to SEEN.
+    an outcome never goes back from OPEN to SEEN. A deleted message counts as
+    absent.
+
+    Whether the message was sent to the device is not asked: a device may
+    report before its sender has the outcome on record, and only who received
+    the message, or its sender, knows the id.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -318,7 +328,12 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_message_service_pb2.ReportReceiptResponse, _abc.Awaitable[_message_service_pb2.ReportReceiptResponse]]:
         """Notes that a device saw or opened a message. Monotone and safe to repeat:
-        an outcome never goes back from OPEN to SEEN.
+        an outcome never goes back from OPEN to SEEN. A deleted message counts as
+        absent.
+
+        Whether the message was sent to the device is not asked: a device may
+        report before its sender has the outcome on record, and only who received
+        the message, or its sender, knows the id.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from carillon.dispatch.v1 import webhook_pb2 as carillon_dot_dispatch_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/webhook_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/webhook.proto\"V\n\x14\x43reateWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07webhook\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"W\n\x15\x43reateWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"1\n\x11GetWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"D\n\x12GetWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"Z\n\x13ListWebhooksRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"t\n\x14ListWebhooksResponse\x12/\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"V\n\x14UpdateWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07webhook\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"G\n\x15UpdateWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x17\n\x15\x44\x65leteWebhookResponse\":\n\x1aRotateWebhookSecretRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"-\n\x1bRotateWebhookSecretResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\"k\n\x16ListDeadLettersRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"j\n\x17ListDeadLettersResponse\x12\x36\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32 .carillon.dispatch.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x18ReplayDeadLettersRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tevent_ids\x18\x03 \x03(\t\"3\n\x19ReplayDeadLettersResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\x05\x32\xf8\x06\n\x0eWebhookService\x12h\n\rCreateWebhook\x12*.carillon.dispatch.v1.CreateWebhookRequest\x1a+.carillon.dispatch.v1.CreateWebhookResponse\x12_\n\nGetWebhook\x12\'.carillon.dispatch.v1.GetWebhookRequest\x1a(.carillon.dispatch.v1.GetWebhookResponse\x12\x65\n\x0cListWebhooks\x12).carillon.dispatch.v1.ListWebhooksRequest\x1a*.carillon.dispatch.v1.ListWebhooksResponse\x12h\n\rUpdateWebhook\x12*.carillon.dispatch.v1.UpdateWebhookRequest\x1a+.carillon.dispatch.v1.UpdateWebhookResponse\x12h\n\rDeleteWebhook\x12*.carillon.dispatch.v1.DeleteWebhookRequest\x1a+.carillon.dispatch.v1.DeleteWebhookResponse\x12z\n\x13RotateWebhookSecret\x12\x30.carillon.dispatch.v1.RotateWebhookSecretRequest\x1a\x31.carillon.dispatch.v1.RotateWebhookSecretResponse\x12n\n\x0fListDeadLetters\x12,.carillon.dispatch.v1.ListDeadLettersRequest\x1a-.carillon.dispatch.v1.ListDeadLettersResponse\x12t\n\x11ReplayDeadLetters\x12..carillon.dispatch.v1.ReplayDeadLettersRequest\x1a/.carillon.dispatch.v1.ReplayDeadLettersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*carillon/dispatch/v1/webhook_service.proto\x12\x14\x63\x61rillon.dispatch.v1\x1a\"carillon/dispatch/v1/webhook.proto\"V\n\x14\x43reateWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07webhook\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"W\n\x15\x43reateWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"1\n\x11GetWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"D\n\x12GetWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"Z\n\x13ListWebhooksRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04skip\x18\x04 \x01(\x05\"\xa5\x01\n\x14ListWebhooksResponse\x12/\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"V\n\x14UpdateWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x07webhook\x18\x02 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"G\n\x15UpdateWebhookResponse\x12.\n\x07webhook\x18\x01 \x01(\x0b\x32\x1d.carillon.dispatch.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x17\n\x15\x44\x65leteWebhookResponse\":\n\x1aRotateWebhookSecretRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"-\n\x1bRotateWebhookSecretResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\"k\n\x16ListDeadLettersRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"\xaf\x01\n\x17ListDeadLettersResponse\x12\x36\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32 .carillon.dispatch.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13previous_page_token\x18\x04 \x01(\tB\r\n\x0b_total_size\"K\n\x18ReplayDeadLettersRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tevent_ids\x18\x03 \x03(\t\"3\n\x19ReplayDeadLettersResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\x05\x32\xf8\x06\n\x0eWebhookService\x12h\n\rCreateWebhook\x12*.carillon.dispatch.v1.CreateWebhookRequest\x1a+.carillon.dispatch.v1.CreateWebhookResponse\x12_\n\nGetWebhook\x12\'.carillon.dispatch.v1.GetWebhookRequest\x1a(.carillon.dispatch.v1.GetWebhookResponse\x12\x65\n\x0cListWebhooks\x12).carillon.dispatch.v1.ListWebhooksRequest\x1a*.carillon.dispatch.v1.ListWebhooksResponse\x12h\n\rUpdateWebhook\x12*.carillon.dispatch.v1.UpdateWebhookRequest\x1a+.carillon.dispatch.v1.UpdateWebhookResponse\x12h\n\rDeleteWebhook\x12*.carillon.dispatch.v1.DeleteWebhookRequest\x1a+.carillon.dispatch.v1.DeleteWebhookResponse\x12z\n\x13RotateWebhookSecret\x12\x30.carillon.dispatch.v1.RotateWebhookSecretRequest\x1a\x31.carillon.dispatch.v1.RotateWebhookSecretResponse\x12n\n\x0fListDeadLetters\x12,.carillon.dispatch.v1.ListDeadLettersRequest\x1a-.carillon.dispatch.v1.ListDeadLettersResponse\x12t\n\x11ReplayDeadLetters\x12..carillon.dispatch.v1.ReplayDeadLettersRequest\x1a/.carillon.dispatch.v1.ReplayDeadLettersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,28 +42,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETWEBHOOKRESPONSE']._serialized_end=400
   _globals['_LISTWEBHOOKSREQUEST']._serialized_start=402
   _globals['_LISTWEBHOOKSREQUEST']._serialized_end=492
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=494
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=610
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=612
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=698
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=700
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=771
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=773
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=825
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=827
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=850
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=852
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=910
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=912
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=957
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=959
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1066
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1068
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1174
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=1176
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1251
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1253
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1304
-  _globals['_WEBHOOKSERVICE']._serialized_start=1307
-  _globals['_WEBHOOKSERVICE']._serialized_end=2195
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=495
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=660
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=662
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=748
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=750
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=821
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=823
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=875
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=877
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=900
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=902
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=960
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=962
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1007
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1009
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1116
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1119
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1294
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=1296
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1371
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1373
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1424
+  _globals['_WEBHOOKSERVICE']._serialized_start=1427
+  _globals['_WEBHOOKSERVICE']._serialized_end=2315
 # @@protoc_insertion_point(module_scope)

@@ -126,7 +126,7 @@ class ListWebhooksRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     def __init__(
@@ -152,10 +152,13 @@ class ListWebhooksResponse(_message.Message):
     WEBHOOKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     total_size: _builtins.int
     """How many there are in all."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def webhooks(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.Webhook]: ...
     def __init__(
@@ -163,13 +166,16 @@ class ListWebhooksResponse(_message.Message):
         *,
         webhooks: _abc.Iterable[_webhook_pb2.Webhook] | None = ...,
         next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "total_size", b"total_size", "webhooks", b"webhooks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "total_size", b"total_size", "webhooks", b"webhooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListWebhooksResponse: _TypeAlias = ListWebhooksResponse  # noqa: Y015
 
@@ -318,7 +324,7 @@ class ListDeadLettersRequest(_message.Message):
     page_size: _builtins.int
     """Optional. 0 means 100; at most 500, larger is clamped; below zero is refused."""
     page_token: _builtins.str
-    """Optional. From the answer before."""
+    """Optional. From the answer before: its next or its previous page."""
     skip: _builtins.int
     """Optional. How many to pass over after page_token, at most 10000."""
     def __init__(
@@ -344,8 +350,14 @@ class ListDeadLettersResponse(_message.Message):
 
     DEAD_LETTERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
+    total_size: _builtins.int
+    """Absent: nobody counts them."""
+    previous_page_token: _builtins.str
+    """Leads back to the page before. Empty at the beginning."""
     @_builtins.property
     def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.DeadLetter]: ...
     def __init__(
@@ -353,12 +365,16 @@ class ListDeadLettersResponse(_message.Message):
         *,
         dead_letters: _abc.Iterable[_webhook_pb2.DeadLetter] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
+        previous_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "dead_letters", b"dead_letters", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
 
