@@ -13,6 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help setup gen fmt check test run migrate clean
 .PHONY: bench chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire \
   bench-peers
+.PHONY: bench-broadcast
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over
 
 bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, beside other libraries
 	@$(PYTHON) -m bench.gateways
+
+bench-broadcast: .venv/.installed ## A million devices by each gateway: rate, CPU, memory, bytes
+	@$(PYTHON) -m bench.broadcast
 
 bench-wire: .venv/.installed ## Requests per CPU second of our HTTP/2 sender, beside h2load and others
 	@$(PYTHON) -m bench.wire

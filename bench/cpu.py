@@ -1,4 +1,4 @@
-"""Who spends the CPU: seconds per room, and of PostgreSQL with all its processes."""
+"""Who spends what: CPU seconds per room, and of PostgreSQL with all its processes; memory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +29,17 @@ def postgres_seconds(folder: Path) -> float:
 
 def differences(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     return {name: after[name] - before[name] for name in after}
+
+
+def peak_mib(house: House) -> dict[str, float]:
+    """The most memory that each room's process has had at once."""
+    return {name: _peak(pid) for name, pid in house.pids().items()}
+
+
+def _peak(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(kibibytes) / 1024
 
 
 def _postmaster(folder: Path) -> int:

@@ -145,13 +145,13 @@ async def _send(
 
     begun = 0
     while begun < count:
-        places = await window.take(count - begun, urgent=False)
+        places = await window.take(count - begun, PATIENT)
         write, ended = gateway.writer(message, rendered, platform), partial(end, now())
         for number in range(begun, begun + places):
             wire.start(write(recipients[number % len(recipients)]), ended)
         begun += places
     for _ in range(task.concurrency):
-        await window.take(1, urgent=False)
+        await window.take(1, PATIENT)
     if refused:
         raise TypeError(f"not accepted: {refused[0]}")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +48,13 @@ class Premises:
 
 
 @asynccontextmanager
-async def open_premises() -> AsyncIterator[Premises]:
+async def open_premises(
+    folder: Path | None = None, told: Mapping[str, str] = TOLD
+) -> AsyncIterator[Premises]:
     """PostgreSQL runs with its usual durability: what is measured is what is kept."""
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
-        async with open_house(Path(folder) / "house", Log(), told=TOLD) as house:
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as passing:
+        place_folder = folder or Path(passing) / "house"
+        async with open_house(place_folder, Log(), told={**TOLD, **told}) as house:
             place = house.place
             demo = await asyncio.to_thread(
                 load_demo, place.folder, place.edge, place.sandbox, place.keys.operator_key

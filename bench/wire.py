@@ -101,12 +101,12 @@ def measure_one(who: str, task: dict[str, Any], folder: Path) -> Cost:
             return run(command_for("apns", "aioapns"), task | {"count": SLOW_COUNT})
 
 
-def run_h2load(task: dict[str, Any], folder: Path) -> Cost:
+def run_h2load(task: dict[str, Any], folder: Path, in_flight: int = IN_FLIGHT) -> Cost:
     body = folder / "body.json"
     body.write_bytes(write_body(task))
     headers = [f"-H{name}: {value}" for name, value in task["headers"]]
     path = f"/3/device/{task['addresses'][0]}"
-    told = [f"-n{COUNT}", "-c1", f"-m{IN_FLIGHT}", f"-d{body}"]
+    told = [f"-n{COUNT}", "-c1", f"-m{in_flight}", f"-d{body}"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(  # noqa: S603
         ["h2load", *told, *headers, f"https://localhost:{task['port']}{path}"],  # noqa: S607

@@ -77,6 +77,13 @@ class House:
         self._running[name] = processes = Processes(self._console)
         await processes.start(self._rooms[name])
 
+    async def restart_room(self, name: str, told: Mapping[str, str]) -> None:
+        """From now on it is `told` these variables, too."""
+        await self.stop_room(name)
+        room = self._rooms[name]
+        self._rooms[name] = replace(room, environment={**room.environment, **told})
+        await self.start_room(name)
+
     async def stop_room(self, name: str) -> None:
         await self._running.pop(name).close()
 
