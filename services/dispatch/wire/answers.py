@@ -4,7 +4,7 @@ from services.dispatch.wire import Answer
 from services.dispatch.wire import frames as f
 from services.dispatch.wire.exchange import MAX_BODY_BYTES, Exchange
 from services.dispatch.wire.frames import Code, ConnectionBroken, StreamBroken
-from services.dispatch.wire.heads import MAX_HEADER_BYTES, read_head
+from services.dispatch.wire.heads import MAX_HEADER_BYTES, PLAIN_SUCCESS, read_head, read_success
 from services.dispatch.wire.streams import Streams
 
 # What the other side may send us on the whole connection before we have looked at it.
@@ -98,6 +98,9 @@ class Answers:
     def _read(self, block: bytes) -> Answer:
         """A head, as the answer that it is if nothing follows."""
         head = self.heads.get(block)
+        if head is None and block[:1] == PLAIN_SUCCESS:
+            # Not kept: where each names its request, they would only drive out others.
+            return read_success(block)
         if head is None:
             head = Answer(*read_head(block), b"")
             if head.status >= FINAL and not self.on_trial:

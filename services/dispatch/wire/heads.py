@@ -11,6 +11,7 @@ from hpack import Decoder, HPACKError
 from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
+from services.dispatch.wire import Answer
 from services.dispatch.wire.frames import Code, ConnectionBroken, StreamBroken
 
 MAX_HEADER_BYTES = 65_536
@@ -68,6 +69,13 @@ class LateHeaders(Mapping[str, str]):
 
 
 Head = tuple[int, Mapping[str, str]]
+# How a head begins that says 200 in one byte: nearly all do that are one.
+PLAIN_SUCCESS = b"\x88"
+
+
+def read_success(block: bytes) -> Answer:
+    """The answer that such a head is, if nothing follows."""
+    return Answer(SUCCESSES[0], LateHeaders(block), b"")
 
 
 def read_head(block: bytes) -> Head:

@@ -11,7 +11,7 @@ from services.dispatch.wire.answers import INFLOW_WINDOW, Answers
 from services.dispatch.wire.blocks import NO_TABLE, BlockWriter
 from services.dispatch.wire.exchange import MAX_BODY_BYTES, Exchange
 from services.dispatch.wire.frames import Code, ConnectionBroken, StreamBroken
-from services.dispatch.wire.heads import MAX_HEADER_BYTES
+from services.dispatch.wire.heads import MAX_HEADER_BYTES, PLAIN_SUCCESS, read_success
 from services.dispatch.wire.outflow import Outflow
 from services.dispatch.wire.settings import (
     ASSUMED_STREAMS,
@@ -191,8 +191,8 @@ class Session:
     def _read(self, received: bytes) -> int:
         """Take all whole frames; how many bytes they were.
 
-        The loop that everything passes through. A head that was seen before and is a whole answer
-        is dealt with on the spot: most notifications get one.
+        The loop that everything passes through. A head that is a whole answer and was seen before,
+        or is a success, is dealt with on the spot: most notifications get one.
         """
         unpack, heads = f.FRAME_HEADER.unpack_from, self._answers.heads
         under_way, ended = self.streams.under_way, self.streams.ended
@@ -210,6 +210,8 @@ class Session:
             payload = received[start:position]
             if word & 0xFF == f.HEADERS and flags == WHOLE and self._is_plain:
                 answer, exchange = heads.get(payload), under_way.get(stream_id)
+                if answer is None and payload[:1] == PLAIN_SUCCESS:
+                    answer = read_success(payload)
                 if answer is not None and exchange is not None and exchange.head is None:
                     del under_way[stream_id]
                     ended.append((exchange, answer))
@@ -219,8 +221,9 @@ class Session:
 
     @property
     def _is_plain(self) -> bool:
-        """Whether no head is half read, and no request half sent."""
-        return not (self._answers.open_head or self._outflow.waiting)
+        """Whether nobody is on trial, no head is half read, and no request half sent."""
+        answers = self._answers
+        return not (answers.on_trial or answers.open_head or self._outflow.waiting)
 
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._answers.open_head is not None and kind != f.CONTINUATION:
