@@ -32,6 +32,8 @@ from services.dispatch.wire import Answer, Request, Wire, WireError
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 
+# Nobody else is in the line.
+ONLY = (False, 0)
 PLATFORMS = {
     "apns": Platform.IOS,
     "fcm": Platform.ANDROID,
@@ -145,13 +147,13 @@ async def _send(
 
     begun = 0
     while begun < count:
-        places = await window.take(count - begun, PATIENT)
+        places = await window.take(count - begun, ONLY)
         write, ended = gateway.writer(message, rendered, platform), partial(end, now())
         for number in range(begun, begun + places):
             wire.start(write(recipients[number % len(recipients)]), ended)
         begun += places
     for _ in range(task.concurrency):
-        await window.take(1, PATIENT)
+        await window.take(1, ONLY)
     if refused:
         raise TypeError(f"not accepted: {refused[0]}")
 

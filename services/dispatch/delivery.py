@@ -13,6 +13,7 @@ from services.dispatch.domain.parcels import Lane, Parcel, Recipient, Slice
 from services.dispatch.domain.rooms import Chunk
 from services.dispatch.gateways.verdicts import Refused
 from services.dispatch.pacing.breaker import blame
+from services.dispatch.pacing.line import Turn
 from services.dispatch.pacing.pace import STAY_SECONDS
 from services.dispatch.sending import Desk, Prepared, Route, Sending
 from services.dispatch.settling import Rules, Settling
@@ -31,12 +32,19 @@ class Lease:
 
     parcel: Parcel
     deadline: float
+    # What was leased first is sent first.
+    number: int = 0
     lost: bool = False
     # Its message was paused or cancelled: nothing more of it begins.
     is_halted: bool = False
     is_probe: bool = False
     # Whether it takes up one of its sender's slots.
     has_slot: bool = True
+
+    @property
+    def turn(self) -> Turn:
+        """When it may send: what is urgent, or a probe, before all others."""
+        return not self.is_probe and self.parcel.lane is not Lane.EXPRESS, self.number
 
 
 class Delivery:
@@ -241,16 +249,12 @@ class Delivery:
 
     async def _take_places(self, route: Route, wanted: int) -> tuple[int, float]:
         """Wait for places in gate and window; how many, or for how long there will be none."""
-        urgent = self._parcel.lane is Lane.EXPRESS
         recorder, pace = self._desk.recorder, route.pace
-        count = min(wanted, max(recorder.room, 1))
-        entered, wait = await pace.enter(
-            count, urgent=urgent, until=self._stay_end, others=wanted - count
-        )
+        entered, wait = await pace.enter(wanted, self._lease.turn, until=self._stay_end)
         if not entered:
             return 0, wait
         try:
-            places = await recorder.reserve(entered, urgent=urgent)
+            places = await recorder.reserve(entered, self._lease.turn)
         except BaseException:
             pace.abandon(entered)
             raise
@@ -263,7 +267,7 @@ class Delivery:
         self._lease.is_probe = False
         route.pace.enter_as_probe()
         try:
-            await self._desk.recorder.reserve(1, urgent=True)
+            await self._desk.recorder.reserve(1, self._lease.turn)
         except BaseException:
             route.pace.abandon()
             raise

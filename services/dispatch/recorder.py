@@ -16,6 +16,7 @@ from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Manner
 from services.dispatch.domain.parcels import LaterParcel, Parcel
 from services.dispatch.domain.segments import pack
+from services.dispatch.pacing.line import Turn
 from services.dispatch.store import circuits, halts, ledger, news, outbox, parcels
 from services.dispatch.window import Window
 from services.kit.database import is_outage
@@ -81,11 +82,12 @@ class Recorder:
 
     @property
     def room(self) -> int:
+        """How many more sends may be begun now."""
         return self._window.room
 
-    async def reserve(self, count: int, *, urgent: bool) -> int:
+    async def reserve(self, count: int, turn: Turn) -> int:
         """Wait for places in the window, up to `count`: before each send."""
-        return await self._window.take(count, urgent=urgent)
+        return await self._window.take(count, turn)
 
     def give_back(self, count: int = 1) -> None:
         """Free places whose sends have no outcome to record, because they are put off."""

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from uuid import UUID
 
 import structlog
@@ -47,6 +48,7 @@ class Sender:
         self._free = dict(slots)
         self._lease_time = lease_time
         self._held: dict[tuple[int, int], Lease] = {}
+        self._numbers = count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
         self._ending = asyncio.Event()
@@ -88,13 +90,13 @@ class Sender:
                     if free > 0:
                         taken += await parcels.lease(tx, lane, free, self._lease_time)
         for parcel in taken:
-            self._start(Lease(parcel, deadline))
+            self._start(Lease(parcel, deadline, next(self._numbers)))
         return bool(taken)
 
     def _start_probe(self, parcel: Parcel) -> None:
         """Deliver what the switchboard has leased; it may exceed the slots of its lane by one."""
         deadline = self._desk.monotonic() + self._lease_time.total_seconds()
-        self._start(Lease(parcel, deadline, is_probe=True))
+        self._start(Lease(parcel, deadline, next(self._numbers), is_probe=True))
 
     def _start(self, lease: Lease) -> None:
         parcel = lease.parcel

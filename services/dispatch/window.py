@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.dispatch.pacing.line import Line
+from services.dispatch.pacing.line import Line, Turn
 
 
 class Window:
@@ -10,16 +10,14 @@ class Window:
         self.room = places
         self._line = Line()
 
-    async def take(self, count: int, *, urgent: bool) -> int:
+    async def take(self, count: int, turn: Turn) -> int:
         """Wait for places; take those that are free, one at least and `count` at most."""
-        was_told = False
-        while self.room <= 0 or (not was_told and self._line.is_before(urgent=urgent)):
+        while self.room <= 0 or self._line.is_before(turn):
             try:
-                await self._line.wait(urgent=urgent, again=was_told)
+                await self._line.wait(turn)
             except asyncio.CancelledError:
                 self.give_back(0)
                 raise
-            was_told = True
         taken = min(count, self.room)
         self.room -= taken
         self.give_back(0)

@@ -221,7 +221,7 @@ async def test_gates_of_one_quota_share_it(dispatch_db: AsyncEngine) -> None:
         keys = [Key(APP, platform) for platform in (Platform.ANDROID, Platform.APPEXT_CHROME)]
         ours = [board.pace(key, "acme-bank 1") for key in keys]
         other = board.pace(Key(APP, Platform.IOS), "other-bank 2")
-        waits = [(await pace.enter(1, urgent=False)).wait for pace in (*ours, other)]
+        waits = [(await pace.enter(1, (True, 0))).wait for pace in (*ours, other)]
 
         assert waits == [0, pytest.approx(60, abs=1), 0]
 

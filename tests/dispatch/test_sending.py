@@ -59,8 +59,8 @@ class Bench:
         return Route(Key(APP, Platform.IOS, "production"), gateway, looks, pace)
 
     async def take_places(self, count: int) -> None:
-        await self.route.pace.enter(count, urgent=False)
-        await self.recorder.reserve(count, urgent=False)
+        await self.route.pace.enter(count, (True, 0))
+        await self.recorder.reserve(count, (True, 0))
 
     @property
     def put_off(self) -> list[int]:

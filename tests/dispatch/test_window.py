@@ -2,7 +2,12 @@
 
 import asyncio
 
+from services.dispatch.pacing.line import Turn
 from services.dispatch.window import Window
+
+URGENT: Turn = (False, 0)
+PATIENT: Turn = (True, 0)
+LATER: Turn = (True, 1)
 
 
 async def settle() -> None:
@@ -12,8 +17,8 @@ async def settle() -> None:
 
 async def test_no_more_than_there_are_places() -> None:
     window = Window(250)
-    taken = [await window.take(200, urgent=False) for _ in range(2)]
-    waiting = asyncio.create_task(window.take(200, urgent=False))
+    taken = [await window.take(200, PATIENT) for _ in range(2)]
+    waiting = asyncio.create_task(window.take(200, PATIENT))
     await settle()
     is_waiting = not waiting.done()
     window.give_back(30)
@@ -23,10 +28,10 @@ async def test_no_more_than_there_are_places() -> None:
 
 async def test_an_urgent_one_overtakes_those_who_wait() -> None:
     window = Window(1)
-    await window.take(1, urgent=False)
-    patient = asyncio.create_task(window.take(1, urgent=False))
+    await window.take(1, PATIENT)
+    patient = asyncio.create_task(window.take(1, PATIENT))
     await settle()
-    urgent = asyncio.create_task(window.take(1, urgent=True))
+    urgent = asyncio.create_task(window.take(1, URGENT))
     await settle()
     window.give_back(1)
     await settle()
@@ -37,8 +42,8 @@ async def test_an_urgent_one_overtakes_those_who_wait() -> None:
 
 async def test_who_leaves_although_it_was_his_turn_lets_the_next_one_in() -> None:
     window = Window(1)
-    await window.take(1, urgent=False)
-    gone, next_one = [asyncio.create_task(window.take(1, urgent=False)) for _ in range(2)]
+    await window.take(1, PATIENT)
+    gone, next_one = [asyncio.create_task(window.take(1, PATIENT)) for _ in range(2)]
     await settle()
     window.give_back(1)
     gone.cancel()
@@ -46,13 +51,27 @@ async def test_who_leaves_although_it_was_his_turn_lets_the_next_one_in() -> Non
         assert await next_one == 1
 
 
+async def test_whose_turn_is_first_comes_first_although_he_comes_back() -> None:
+    window = Window(10)
+    await window.take(10, PATIENT)
+    later = asyncio.create_task(window.take(10, LATER))
+    await settle()
+    first = asyncio.create_task(window.take(10, PATIENT))
+    await settle()
+    window.give_back(10)
+    await settle()
+
+    assert (first.done(), later.done()) == (True, False)
+    later.cancel()
+
+
 async def test_a_newcomer_does_not_take_the_place_of_who_was_told() -> None:
     window = Window(1)
-    await window.take(1, urgent=False)
-    told = asyncio.create_task(window.take(1, urgent=False))
+    await window.take(1, PATIENT)
+    told = asyncio.create_task(window.take(1, PATIENT))
     await settle()
     window.give_back(1)
-    newcomer = asyncio.create_task(window.take(1, urgent=False))
+    newcomer = asyncio.create_task(window.take(1, LATER))
     await settle()
 
     assert (told.done(), newcomer.done()) == (True, False)

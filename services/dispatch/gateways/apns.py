@@ -4,10 +4,10 @@ Sources: Apple's "Sending notification requests to APNs", "Establishing a token-
 APNs" and "Handling notification responses from APNs".
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -48,14 +48,13 @@ from services.dispatch.gateways.verdicts import (
 from services.dispatch.gateways.writing import RequestWriter
 from services.dispatch.wire import Answer, Request
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
-
 # Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
 TOKEN_AGE = timedelta(minutes=40)
 MIN_TOKEN_AGE = timedelta(minutes=20)
 SERVER_ERROR_SECONDS = 900.0
 MAX_BYTES = 4096
+
+PLAIN = re.compile(r"[0-9A-Za-z]+")
 
 STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
 DEAD = frozenset({"Unregistered", "ExpiredToken"})
@@ -117,18 +116,22 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return asked
 
 
-def _write_id(of_message: "Hash", uid: int) -> str:
-    """A UUID (version 8, RFC 9562 §5.8): the same for a repeat, another for another device."""
-    whole = of_message.copy()
-    whole.update(b"%d" % uid)
-    digits = whole.hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-{digits[18:30]}"
+def _id_writer(message_id: str) -> Callable[[int], str]:
+    """Writes UUIDs (version 8, RFC 9562 §5.8): the same for a repeat, another for another device.
+
+    Apple learns no uid by them: each message hides its devices' by bits of its own.
+    """
+    digits = sha256(message_id.encode()).hexdigest()
+    beginning = f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-"
+    veil = int(digits[18:30], 16)
+    # All uids that there will ever be; a larger one would only share its id with another device.
+    most = (1 << 48) - 1
+    return lambda uid: f"{beginning}{(uid ^ veil) & most:012x}"
 
 
 def _escape(address: str) -> str:
     """It cannot leave its place in the path. Apple's own are hexadecimal digits."""
-    is_plain = address.isascii() and address.isalnum()
-    return address if is_plain else quote(address, safe="")
+    return address if PLAIN.fullmatch(address) else quote(address, safe="")
 
 
 def _write_expiration(message: Message, platform: Platform) -> str:
@@ -284,7 +287,7 @@ class Apns:
         pool, identity, body = self._proof.pool, self._proof.identity, rendered.body
         here = f"{self._url}/3/device/"
         elsewhere = f"{self._other_url}/3/device/"
-        of_message = sha256(f"{message.message_id}:".encode())
+        write_id = _id_writer(message.message_id)
 
         def write(recipient: Recipient) -> Request:
             place = elsewhere if self._away(recipient) else here
@@ -296,7 +299,7 @@ class Apns:
                 identity,
                 http2_only=True,
                 one_at_first=True,
-                own_headers=(("apns-id", _write_id(of_message, recipient.uid)),),
+                own_headers=(("apns-id", write_id(recipient.uid)),),
             )
 
         return write

@@ -1,45 +1,44 @@
 """The line of those who wait for places: one at a time is told that there are some."""
 
 import asyncio
-from collections import deque
+import heapq
+from itertools import count
+from typing import TypeAlias
+
+# Who comes first: who is urgent (False), and then whoever has the lower number.
+Turn: TypeAlias = tuple[bool, int]
 
 
 class Line:
-    """Urgent ones stand before all others; else whoever waits longest comes first.
+    """Whose turn is first is told first, however often he comes back.
 
-    Who is told takes as many places as there are: what was begun is to be finished, and one who
-    takes a hundred at once costs little more than one who takes one.
+    He takes as many places as there are: one who takes a hundred at once costs little more than one
+    who takes one, and what was begun is finished before the next is.
     """
 
     def __init__(self) -> None:
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[tuple[Turn, int, asyncio.Future[None]]] = []
         # Told, and not back yet.
-        self._told: set[asyncio.Future[None]] = set()
+        self._told: dict[asyncio.Future[None], Turn] = {}
+        self._numbers = count()
 
     @property
     def is_empty(self) -> bool:
-        return not (self._urgent or self._patient or self._told)
+        return not (self._waiting or self._told)
 
-    def is_before(self, *, urgent: bool) -> bool:
-        """Whether somebody comes before a newcomer of this kind."""
-        return bool(self._urgent) or (not urgent and bool(self._patient or self._told))
+    def is_before(self, turn: Turn) -> bool:
+        """Whether somebody comes before a newcomer of this turn."""
+        is_waiting = bool(self._waiting) and self._waiting[0][0] < turn
+        return is_waiting or any(told < turn for told in self._told.values())
 
-    async def wait(self, *, urgent: bool, again: bool) -> None:
-        """Until told. Whoever found no room although he was told stands first `again`.
-
-        Who is cancelled after he was told must let the next one be told.
-        """
-        line = self._urgent if urgent else self._patient
+    async def wait(self, turn: Turn) -> None:
+        """Until told. Who is cancelled after he was told must let the next one be told."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if again:
-            line.appendleft(place)
-        else:
-            line.append(place)
+        heapq.heappush(self._waiting, (turn, next(self._numbers), place))
         try:
             await place
         finally:
-            self._told.discard(place)
+            self._told.pop(place, None)
 
     def tell_next(self) -> None:
         """Unless somebody is on the way."""
@@ -51,11 +50,10 @@ class Line:
             pass
 
     def _tell(self) -> bool:
-        for line in (self._urgent, self._patient):
-            while line:
-                place = line.popleft()
-                if not place.done():
-                    place.set_result(None)
-                    self._told.add(place)
-                    return True
+        while self._waiting:
+            turn, _, place = heapq.heappop(self._waiting)
+            if not place.done():
+                place.set_result(None)
+                self._told[place] = turn
+                return True
         return False

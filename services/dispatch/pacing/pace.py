@@ -12,7 +12,7 @@ from services.dispatch.pacing.breaker import SHORT_SECONDS, Breaker, Temper, is_
 from services.dispatch.pacing.bucket import Bucket
 from services.dispatch.pacing.fuse import Fuse
 from services.dispatch.pacing.limiter import Limiter
-from services.dispatch.pacing.line import Line
+from services.dispatch.pacing.line import Line, Turn
 from services.dispatch.pacing.quota import Quota
 
 FLIPS_PER_SECOND = 1.0
@@ -87,22 +87,19 @@ class Pace:
             self._quota.begin_anew(self._monotonic())
         self._tell_next()
 
-    async def enter(
-        self, count: int, *, urgent: bool, until: float = math.inf, others: int = 0
-    ) -> Entry:
-        """Wait for places; those that are free are taken, up to `count`. Urgent ones overtake.
+    async def enter(self, count: int, turn: Turn, until: float = math.inf) -> Entry:
+        """Wait for places; those that are free are taken, up to `count`.
 
-        Who may stay `until` then, and finds no room, gets a later turn together with `others`: a
-        slow gateway keeps nobody at its gate whom somebody else waits for.
+        Who may stay `until` then, and finds no room, gets a later turn: a slow gateway keeps nobody
+        at its gate whom somebody else waits for.
         """
-        was_told = False
+        urgent = not turn[0]
         while not self._is_shut:
             if not self.limiter.room and self._is_no_use_to_stay(until, urgent=urgent):
                 self._tell_next()
-                return Entry(0, self._give_turn(count + others, urgent=urgent))
-            if not self.limiter.room or (not was_told and self._line.is_before(urgent=urgent)):
-                await self._wait(until, urgent=urgent, again=was_told)
-                was_told = True
+                return Entry(0, self._give_turn(count, urgent=urgent))
+            if not self.limiter.room or self._line.is_before(turn):
+                await self._wait(until, turn)
                 continue
             granted, wait = self._spread(min(count, self.limiter.room))
             self.limiter.start(granted)
@@ -189,13 +186,13 @@ class Pace:
             self.abandon(count)
         return not self._is_shut
 
-    async def _wait(self, until: float, *, urgent: bool, again: bool) -> None:
+    async def _wait(self, until: float, turn: Turn) -> None:
         """Until told that there is room, or that time is up."""
         delay = None if until == math.inf else max(until - self._monotonic(), 0.0)
         with suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 try:
-                    await self._line.wait(urgent=urgent, again=again)
+                    await self._line.wait(turn)
                 except asyncio.CancelledError:
                     self._tell_next()
                     raise

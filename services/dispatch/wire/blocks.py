@@ -35,6 +35,8 @@ OURS = frozenset(
 )
 NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+# Most of those that are not kept, and quickly told.
+PLAIN_VALUE = re.compile(r"[!-~]+")
 MAX_KEPT = 1024
 KNOWN_LENGTHS = 512
 STATIC_NAMES = {
@@ -74,7 +76,7 @@ class BlockWriter:
             self._write_shared(headers) if shared is None else shared,
         ]
         for name, value in request.own_headers:
-            if not VALUE.fullmatch(value):
+            if not PLAIN_VALUE.fullmatch(value) and not VALUE.fullmatch(value):
                 raise Forbidden("a header that may not be sent")
             pieces.append(self._names.get(name) or self._write_name(name))
             pieces.append(_string(value.encode("latin-1")))

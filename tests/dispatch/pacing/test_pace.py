@@ -10,9 +10,14 @@ from services.dispatch.domain.circuits import Cause, Opening
 from services.dispatch.gateways.verdicts import Accepted, Later, Misconfigured, Trouble
 from services.dispatch.pacing.breaker import SHORT_SECONDS, VENDOR
 from services.dispatch.pacing.limiter import Limiter
+from services.dispatch.pacing.line import Turn
 from services.dispatch.pacing.pace import SLOW_SECONDS, STAY_SECONDS, Pace
 from services.dispatch.pacing.quota import Quota
 from tests.dispatch.clocks import Clock
+
+URGENT: Turn = (False, 0)
+PATIENT: Turn = (True, 0)
+LATER: Turn = (True, 1)
 
 
 def make(limit: int, quota: Quota | None = None, clock: Clock | None = None) -> Pace:
@@ -27,7 +32,7 @@ async def settle() -> None:
 
 async def test_as_many_as_the_limit_allows_and_the_next_when_one_leaves() -> None:
     pace, inside = make(2), []
-    waiting = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(3)]
+    waiting = [asyncio.create_task(pace.enter(1, PATIENT)) for _ in range(3)]
     await settle()
     inside.append([task.done() for task in waiting])
     pace.leave(Accepted(), 0.0)
@@ -39,10 +44,10 @@ async def test_as_many_as_the_limit_allows_and_the_next_when_one_leaves() -> Non
 
 async def test_an_urgent_one_overtakes_those_who_wait() -> None:
     pace = make(1)
-    await pace.enter(1, urgent=False)
-    patient = asyncio.create_task(pace.enter(1, urgent=False))
+    await pace.enter(1, PATIENT)
+    patient = asyncio.create_task(pace.enter(1, PATIENT))
     await settle()
-    urgent = asyncio.create_task(pace.enter(1, urgent=True))
+    urgent = asyncio.create_task(pace.enter(1, URGENT))
     await settle()
     pace.leave(Accepted(), 0.0)
     await settle()
@@ -53,19 +58,19 @@ async def test_an_urgent_one_overtakes_those_who_wait() -> None:
 
 async def test_an_open_circuit_turns_everybody_away_and_those_who_wait_too() -> None:
     pace = make(1)
-    await pace.enter(1, urgent=False)
-    waiting = asyncio.create_task(pace.enter(1, urgent=False))
+    await pace.enter(1, PATIENT)
+    waiting = asyncio.create_task(pace.enter(1, PATIENT))
     await settle()
     pace.shut()
 
     assert (await waiting).wait == math.inf
-    assert (await pace.enter(1, urgent=True)).wait == math.inf
+    assert (await pace.enter(1, URGENT)).wait == math.inf
 
 
 async def test_a_refusal_of_the_credential_opens_it_once() -> None:
     pace = make(10)
-    await pace.enter(1, urgent=False)
-    await pace.enter(1, urgent=False)
+    await pace.enter(1, PATIENT)
+    await pace.enter(1, PATIENT)
     first = pace.leave(Misconfigured("BadTopic"), 0.0)
     pace.shut()
     second = pace.leave(Misconfigured("BadTopic"), 0.0)
@@ -81,13 +86,13 @@ async def test_a_probe_enters_although_it_is_open_and_a_good_one_lets_the_others
     pace.leave(Accepted(), 0.0)
     pace.reopen()
 
-    assert (await pace.enter(1, urgent=False)).places == 1
+    assert (await pace.enter(1, PATIENT)).places == 1
 
 
 async def test_who_waits_in_vain_takes_no_place_with_them() -> None:
     pace = make(1)
-    await pace.enter(1, urgent=False)
-    gone, next_one = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(2)]
+    await pace.enter(1, PATIENT)
+    gone, next_one = [asyncio.create_task(pace.enter(1, PATIENT)) for _ in range(2)]
     await settle()
     gone.cancel()
     await settle()
@@ -98,8 +103,8 @@ async def test_who_waits_in_vain_takes_no_place_with_them() -> None:
 
 async def test_who_is_woken_and_leaves_wakes_the_next() -> None:
     pace = make(1)
-    await pace.enter(1, urgent=False)
-    gone, next_one = [asyncio.create_task(pace.enter(1, urgent=False)) for _ in range(2)]
+    await pace.enter(1, PATIENT)
+    gone, next_one = [asyncio.create_task(pace.enter(1, PATIENT)) for _ in range(2)]
     await settle()
     pace.leave(Accepted(), 0.0)
     gone.cancel()
@@ -109,18 +114,18 @@ async def test_who_is_woken_and_leaves_wakes_the_next() -> None:
 
 async def test_beyond_the_quota_it_says_how_long_to_stay_away() -> None:
     pace = make(100, Quota(12))
-    assert (await pace.enter(1, urgent=False)).places == 1
+    assert (await pace.enter(1, PATIENT)).places == 1
 
-    turned_away = await pace.enter(1, urgent=False)
+    turned_away = await pace.enter(1, PATIENT)
     assert not turned_away.places
     assert turned_away.wait == pytest.approx(5.0)
 
 
 async def test_a_short_retry_after_is_waited_for_in_place() -> None:
     pace = make(100)
-    await pace.enter(1, urgent=False)
+    await pace.enter(1, PATIENT)
     opening = pace.leave(Later("429", 0.05, Trouble.THROTTLED), 0.0)
-    entering = asyncio.create_task(pace.enter(1, urgent=False))
+    entering = asyncio.create_task(pace.enter(1, PATIENT))
     await settle()
     during = entering.done()
 
@@ -131,8 +136,8 @@ async def test_a_short_retry_after_is_waited_for_in_place() -> None:
 
 async def test_who_enters_takes_all_the_places_that_there_are() -> None:
     pace = make(20)
-    first = await pace.enter(15, urgent=False)
-    second = await pace.enter(15, urgent=False)
+    first = await pace.enter(15, PATIENT)
+    second = await pace.enter(15, PATIENT)
 
     assert (first.places, second.places) == (15, 5)
 
@@ -140,8 +145,8 @@ async def test_who_enters_takes_all_the_places_that_there_are() -> None:
 async def test_who_began_earlier_gets_all_he_waits_for_before_the_next_gets_any() -> None:
     """Else each of many parcels would get a few places of every checkpoint, in a segment each."""
     pace = make(10)
-    await pace.enter(10, urgent=False)
-    earlier, later = [asyncio.create_task(pace.enter(10, urgent=False)) for _ in range(2)]
+    await pace.enter(10, PATIENT)
+    later, earlier = [asyncio.create_task(pace.enter(10, turn)) for turn in (LATER, PATIENT)]
     await settle()
     pace.leave_well(10, 0.0)
     await settle()
@@ -154,7 +159,7 @@ async def test_who_began_earlier_gets_all_he_waits_for_before_the_next_gets_any(
 async def test_many_that_end_well_count_like_one_after_the_other() -> None:
     together, apart = make(100), make(100)
     for pace in (together, apart):
-        await pace.enter(32, urgent=False)
+        await pace.enter(32, PATIENT)
     together.leave_well(32, 0.0)
     for _ in range(32):
         apart.leave(Accepted(), 0.0)
@@ -168,16 +173,16 @@ async def test_a_slow_gateway_sends_away_whom_others_wait_for_each_to_a_later_tu
     """Believed before: whoever begins a parcel stays until the gateway has room for all of it."""
     clock = Clock()
     pace = make(4, clock=clock)
-    await pace.enter(4, urgent=False)
+    await pace.enter(4, PATIENT)
     clock.pass_by(timedelta(seconds=4))
     for _ in range(4):
         pace.leave(Accepted(), clock.monotonic() - 4)
-    await pace.enter(4, urgent=False)
+    await pace.enter(4, PATIENT)
     over = clock.monotonic() - 1
-    first = await pace.enter(100, urgent=False, until=over, others=300)
-    second = await pace.enter(100, urgent=False, until=over, others=300)
-    newcomer = await pace.enter(1, urgent=False, until=clock.monotonic() + STAY_SECONDS)
-    urgent = await pace.enter(1, urgent=True, until=over)
+    first = await pace.enter(400, PATIENT, until=over)
+    second = await pace.enter(400, PATIENT, until=over)
+    newcomer = await pace.enter(1, PATIENT, until=clock.monotonic() + STAY_SECONDS)
+    urgent = await pace.enter(1, URGENT, until=over)
 
     assert (first.places, second.places, newcomer.places, urgent.places) == (0, 0, 0, 0)
     assert STAY_SECONDS < first.wait < second.wait <= newcomer.wait
@@ -187,11 +192,11 @@ async def test_a_slow_gateway_sends_away_whom_others_wait_for_each_to_a_later_tu
 async def test_whoever_finds_room_takes_it_however_many_were_sent_away() -> None:
     clock = Clock()
     pace = make(1, clock=clock)
-    await pace.enter(1, urgent=False)
-    await pace.enter(1, urgent=False, until=clock.monotonic() - 1, others=1_000_000)
+    await pace.enter(1, PATIENT)
+    await pace.enter(1_000_001, PATIENT, until=clock.monotonic() - 1)
     pace.leave(Accepted(), clock.monotonic())
 
-    assert (await pace.enter(1, urgent=False, until=clock.monotonic() + 1)).places == 1
+    assert (await pace.enter(1, PATIENT, until=clock.monotonic() + 1)).places == 1
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -200,7 +205,7 @@ async def test_answers_that_take_too_long_make_it_ask_for_less_whatever_they_say
 ) -> None:
     clock = Clock()
     pace = make(16, clock=clock)
-    await pace.enter(16, urgent=False)
+    await pace.enter(16, PATIENT)
     start = clock.monotonic()
     clock.pass_by(timedelta(seconds=SLOW_SECONDS + 1))
     if together:
