@@ -14,16 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Manner
-from services.dispatch.domain.parcels import LaterParcel, Parcel
-from services.dispatch.domain.segments import pack
+from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel
 from services.dispatch.pacing.line import Turn
-from services.dispatch.store import circuits, halts, ledger, news, outbox, parcels
+from services.dispatch.store import checkpoints, circuits, halts, outbox, parcels
 from services.dispatch.window import Window
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 0.02
+# So many parcels that end do not wait for more.
+ENDINGS_AT_ONCE = 4
 OUTAGE_SECONDS = 0.2
 # A circuit that nobody has on record, or not any more: tried again soon.
 CLOSED_WAIT = timedelta(seconds=1)
@@ -48,6 +49,12 @@ class _Page:
         waits = (self.released_for, self.parked_for, self.paused_for)
         return self.ends or any(wait is not None for wait in waits)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to write of it but outcomes and its end."""
+        is_given_back = self.is_last and not self.ends
+        return not (self.reports or self.later or is_given_back)
+
     def parked_keys(self) -> set[Key]:
         """The circuits for which something of the parcel is to be parked."""
         keys = {_key_of(self.parcel, each) for each in self.later if each.is_parked}
@@ -69,6 +76,7 @@ class Recorder:
         report_delay: timedelta = timedelta(),
     ) -> None:
         self._db = db
+        self._autocommit = db.execution_options(isolation_level="AUTOCOMMIT")
         self._report_delay = report_delay
         self._window = Window(window)
         self._checkpoint_size = max(window // 2, 1)
@@ -77,6 +85,8 @@ class Recorder:
         self._pages: dict[tuple[int, int], _Page] = {}
         self._count = 0
         self._borrowed = 0
+        # How many parcels have come to their end since the last checkpoint.
+        self._last_pages = 0
         self._waiting = asyncio.Event()
         self._urgent = asyncio.Event()
 
@@ -159,8 +169,11 @@ class Recorder:
             await asyncio.shield(self._checkpoint())
 
     async def _write_soon(self, page: _Page) -> None:
+        """With the next checkpoint; several parcels of the bulk lane wait for each other."""
+        self._last_pages += 1
         self._waiting.set()
-        self._urgent.set()
+        if page.parcel.lane is Lane.EXPRESS or self._last_pages >= ENDINGS_AT_ONCE:
+            self._urgent.set()
         await page.written.wait()
 
     def _page(self, parcel: Parcel) -> _Page:
@@ -168,7 +181,7 @@ class Recorder:
 
     async def _checkpoint(self) -> None:
         pages, places = list(self._pages.values()), self._count - self._borrowed
-        self._pages, self._count, self._borrowed = {}, 0, 0
+        self._pages, self._count, self._borrowed, self._last_pages = {}, 0, 0, 0
         self._waiting.clear()
         self._urgent.clear()
         while not await self._try_write(pages):  # noqa: ASYNC110  nobody rings when it is back
@@ -185,8 +198,7 @@ class Recorder:
         """False while the database is away: the results are kept, and no place is freed."""
         try:
             with suppress_instrumentation():
-                async with self._db.begin() as tx:
-                    told = await _write(tx, pages, self._report_delay)
+                told = await self._write(pages)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -196,32 +208,30 @@ class Recorder:
             self._ring_outbox()
         return True
 
+    async def _write(self, pages: Sequence[_Page]) -> bool:
+        """Whether somebody listens to what is written here."""
+        entries = [checkpoints.Entry(page.parcel, page.ended, page.ends) for page in pages]
+        if all(page.is_plain for page in pages):
+            async with self._autocommit.connect() as connection:
+                held, told = await checkpoints.record(connection, entries)
+        else:
+            async with self._db.begin() as tx:
+                # Begins the transaction, and so that nothing comes between this and the rest.
+                await parcels.lock_held(tx, [page.parcel for page in pages])
+                held, told = await checkpoints.record(tx, entries)
+                ours = [page for page in pages if page.parcel.key in held]
+                await _write_rest(tx, ours, self._report_delay)
+        if len(held) < len(pages):
+            # Another sender has taken them and answers for them now.
+            log.warning("lease.lost", parcels=len(pages) - len(held))
+        return told
 
-async def _write(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> bool:
-    """Whether somebody listens to what is written here."""
-    held = await parcels.lock_held(tx, [page.parcel for page in pages])
-    ours = [page for page in pages if page.parcel.key in held]
-    if len(ours) < len(pages):
-        # Another sender has taken them and answers for them now.
-        log.warning("lease.lost", parcels=len(pages) - len(ours))
-    segments = [(page.parcel, part) for page in ours for part in pack(page.ended)]
-    if segments:
-        await ledger.append(tx, segments)
-    told = await news.note(
-        tx, [(p.parcel.app_id, p.parcel.message_id, p.ended) for p in ours if p.ended]
-    )
-    reports = [report for page in ours for report in page.reports]
+
+async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> None:
+    """What was found of addresses; and what is not done with: put off, given back, or parked."""
+    reports = [report for page in pages for report in page.reports]
     if reports:
         await outbox.add(tx, reports, report_delay)
-    await _write_rest(tx, ours)
-    done = [page.parcel for page in ours if page.ends]
-    if done:
-        await parcels.delete(tx, done)
-    return told
-
-
-async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
-    """What is not done with: put off, given back, or parked."""
     keys = set().union(*(page.parked_keys() for page in pages))
     open_ = await circuits.hold_open(tx, keys) if keys else set()
     for page in pages:

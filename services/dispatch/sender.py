@@ -46,6 +46,8 @@ class Sender:
     ) -> None:
         self._desk = desk
         self._free = dict(slots)
+        # So many free slots of the bulk lane are worth a lease; fewer wait for more, or for a poll.
+        self._bulk_share = max(slots[Lane.BULK] // 2, 1)
         self._lease_time = lease_time
         self._held: dict[tuple[int, int], Lease] = {}
         self._numbers = count()
@@ -126,8 +128,10 @@ class Sender:
     def _free_slot(self, lease: Lease) -> None:
         if lease.has_slot:
             lease.has_slot = False
-            self._free[lease.parcel.lane] += 1
-            self.bell.ring()
+            lane = lease.parcel.lane
+            self._free[lane] += 1
+            if lane is Lane.EXPRESS or self._free[lane] >= self._bulk_share:
+                self.bell.ring()
 
     async def _try_deliver(self, lease: Lease) -> bool:
         parcel = lease.parcel

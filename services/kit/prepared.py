@@ -31,7 +31,12 @@ class Prepared:
         """
         raw = await tx.get_raw_connection()
         driver: asyncpg.Connection = raw.driver_connection
-        found: list[asyncpg.Record] = await driver.fetch(self.text, *self.bind(values))
+        try:
+            found: list[asyncpg.Record] = await driver.fetch(self.text, *self.bind(values))
+        finally:
+            if driver.is_closed():
+                # The pool has not seen it, and would give it to whoever asks next.
+                await tx.invalidate()
         return found
 
     def bind(self, values: Mapping[str, object]) -> list[object]:

@@ -1,6 +1,7 @@
 """How a process begins and ends: opens things in order, waits for a signal, closes in reverse."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -15,6 +16,8 @@ from services.kit.settings import SettingInvalid
 log = structlog.get_logger()
 
 MISCONFIGURED = 2
+# Objects made and not ended since, until the collector looks at them; Python's own is 700.
+COLLECT_AFTER = 10_000
 
 
 class House(AsyncExitStack):
@@ -62,8 +65,19 @@ async def _live(build: Callable[[House], Awaitable[None]]) -> bool:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, house.ending.set)
         await build(house)
+        _settle_memory()
         log.info("ready")
         await house.ending.wait()
         log.info("ending")
     log.info("ended")
     return house.failed
+
+
+def _settle_memory() -> None:
+    """What stands now stays: the collector need not look at it again, nor at the rest so often.
+
+    It took a twentieth of a sender's time, and found nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 50)

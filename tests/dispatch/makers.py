@@ -2,10 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.content import Content
 from services.dispatch.domain.ids import new_message_id
@@ -17,12 +20,16 @@ from services.dispatch.domain.messages import (
     Target,
     TargetKind,
 )
-from services.dispatch.domain.outcomes import Outcome, Result
-from services.dispatch.domain.parcels import Recipient
+from services.dispatch.domain.outcomes import Outcome, Result, by_manner
+from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, Parcel, ParcelState, Recipient
 from services.dispatch.gateways.asking import Questioner
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Verdict
+from services.dispatch.store import checkpoints
+from services.dispatch.store import parcels as parcel_store
+from services.dispatch.store.checkpoints import Entry
+from services.dispatch.store.tables import parcels
 from services.dispatch.wire import Request, Wire
 from tests.conftest import NOON
 
@@ -61,6 +68,30 @@ def a_message(
     if status is None:
         return a_submission(target, content, app_id).accepted(now)
     return Message(app_id, new_message_id(), content, target, "", status, now, None, "")
+
+
+async def lease_new(tx: AsyncConnection, message: Message) -> list[Parcel]:
+    """A parcel of the message, in somebody's hands."""
+    row = {
+        "app_id": message.app_id,
+        "message_id": message.message_id,
+        "lane": Lane.BULK,
+        "place": 0,
+        "platform": Platform.IOS,
+        "after_uid": 0,
+        "through_uid": WHOLE_AXIS,
+        "attempt": 0,
+        "first_time": message.create_time,
+        "state": ParcelState.READY,
+    }
+    await tx.execute(sa.insert(parcels), row)
+    return await parcel_store.lease(tx, Lane.BULK, 1, timedelta(minutes=1))
+
+
+async def put_on_record(tx: AsyncConnection, message: Message, results: Iterable[Result]) -> None:
+    """Outcomes as if a parcel of theirs had been delivered."""
+    (parcel,) = await lease_new(tx, message)
+    await checkpoints.record(tx, [Entry(parcel, by_manner(results), ends=True)])
 
 
 def sent(*uids: int, platform: Platform = Platform.IOS) -> list[Result]:

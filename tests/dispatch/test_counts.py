@@ -14,13 +14,11 @@ from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.messages import Message, Platform, Status
-from services.dispatch.domain.outcomes import Outcome, Receipt, by_manner
-from services.dispatch.domain.parcels import Lane, Parcel, Slice
-from services.dispatch.domain.segments import pack
+from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.planner import Planner
-from services.dispatch.store import counts, days, halts, ledger, messages, receipts, tables
+from services.dispatch.store import counts, days, halts, messages, receipts, tables
 from tests.conftest import NOON
-from tests.dispatch.makers import a_message, sent
+from tests.dispatch.makers import a_message, put_on_record, sent
 
 NOBODY: Any = None
 DAY = timedelta(days=1)
@@ -41,26 +39,8 @@ async def db(dispatch_db: AsyncEngine) -> AsyncEngine:
     return dispatch_db
 
 
-def a_parcel(message: Message) -> Parcel:
-    piece = Slice(Platform.IOS, 0, 10)
-    return Parcel(
-        parcel_id=1,
-        app_id=message.app_id,
-        message_id=message.message_id,
-        lane=Lane.BULK,
-        slice=piece,
-        uids=None,
-        attempt=0,
-        place=1,
-        first_time=message.create_time,
-        epoch=1,
-    )
-
-
 async def append(tx: AsyncConnection, message: Message, *uids: int) -> None:
-    await ledger.append(
-        tx, [(a_parcel(message), segment) for segment in pack(by_manner(sent(*uids)))]
-    )
+    await put_on_record(tx, message, sent(*uids))
 
 
 async def note(tx: AsyncConnection, message: Message, outcome: Outcome, *uids: int) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.domain.fairness import ROAD, Stretch, begin, divide, measure
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane, Parcel, Slice
-from services.dispatch.store import messages, parcels, plans, shares
+from services.dispatch.store import checkpoints, messages, parcels, plans, shares
+from services.dispatch.store.checkpoints import Entry
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP, a_message, to_devices
 
@@ -143,7 +144,7 @@ class Queue:
         for _ in range(number // at_once):
             async with self.db.begin() as tx:
                 leased = await parcels.lease(tx, lane, at_once, LEASE)
-                await parcels.delete(tx, leased)
+                await checkpoints.record(tx, [Entry(parcel, ends=True) for parcel in leased])
                 taken += leased
         return [self.names[parcel.message_id] for parcel in taken]
 

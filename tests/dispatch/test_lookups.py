@@ -12,12 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.knots import LEVELS, find_knot, list_knots
 from services.dispatch.domain.messages import Platform
-from services.dispatch.domain.outcomes import Outcome, Result, by_manner
-from services.dispatch.domain.segments import pack, unpack
+from services.dispatch.domain.outcomes import Outcome, Result
+from services.dispatch.domain.segments import unpack
 from services.dispatch.store import days, ledger
 from tests.conftest import NOON
-from tests.dispatch.makers import a_message
-from tests.dispatch.test_counts import a_parcel
+from tests.dispatch.makers import a_message, put_on_record
 from tests.registry.test_plans import overhearing
 
 STEPS = settings(
@@ -119,7 +118,7 @@ async def test_the_counts_are_those_of_the_outcomes(
     message = a_message()
     expected: Counter[tuple[Platform, Outcome, str]] = Counter()
     for results in checkpoints:
-        await ledger.append(tx, [(a_parcel(message), part) for part in pack(by_manner(results))])
+        await put_on_record(tx, message, results)
         expected.update((each.platform, each.outcome, each.reason) for each in results)
     counted = await ledger.count(tx, message)
     read = await ledger.read(tx, message, None, backward=False, limit=1000)
@@ -139,7 +138,7 @@ async def test_each_uid_is_found_where_it_stands(
 ) -> None:
     message = a_message()
     for results in checkpoints:
-        await ledger.append(tx, [(a_parcel(message), part) for part in pack(by_manner(results))])
+        await put_on_record(tx, message, results)
     wanted = [results[0] for results in checkpoints]
     found = await ledger.find(tx, message, [each.uid for each in wanted])
     spanning = {each for segment, _ in found for each in unpack(segment)}

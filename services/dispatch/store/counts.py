@@ -5,8 +5,7 @@ rows into totals. A total is what was folded and what was not yet, read in one s
 is exact at any moment.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
@@ -31,18 +30,6 @@ async def note_messages(tx: AsyncConnection, changes: Mapping[UUID, int]) -> Non
         _row(app_id, ANY_DAY, Platform.MIXED, MESSAGES, delta)
         for app_id, delta in sorted(changes.items())
     ]
-    if rows:
-        await tx.execute(sa.insert(count_changes), rows)
-
-
-async def note_outcomes(
-    tx: AsyncConnection, outcomes: Iterable[tuple[UUID, date, Platform, Outcome, int]]
-) -> None:
-    """So many recipients of an application's messages of a day ended so."""
-    total: Counter[tuple[UUID, date, Platform, Outcome]] = Counter()
-    for app_id, day, platform, outcome, count in outcomes:
-        total[app_id, day, platform, outcome] += count
-    rows = [_row(*key, count) for key, count in sorted(total.items())]
     if rows:
         await tx.execute(sa.insert(count_changes), rows)
 

@@ -8,12 +8,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.knots import find_knot, list_knots
+from services.dispatch.domain.knots import list_knots
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, OutcomeCount, Place
 from services.dispatch.domain.parcels import Parcel
 from services.dispatch.domain.segments import Kind, Segment, unpack_uids
-from services.dispatch.store import counts
 from services.dispatch.store.tables import ledger
 
 PACKED = (
@@ -25,35 +24,6 @@ PACKED = (
     ledger.c.kinds,
     ledger.c.write_time,
 )
-
-
-async def append(tx: AsyncConnection, segments: Sequence[tuple[Parcel, Segment]]) -> None:
-    """Write segments under the days of their messages."""
-    rows = [
-        {
-            "day": parcel.first_time.date(),
-            "app_id": parcel.app_id,
-            "message_id": parcel.message_id,
-            "parcel_id": parcel.parcel_id,
-            "platform": segment.platform,
-            "knot": find_knot(segment.first_uid, segment.last_uid),
-            "first_uid": segment.first_uid,
-            "last_uid": segment.last_uid,
-            "uids": segment.uids,
-            "codes": segment.codes,
-            "kinds": [[kind.outcome, kind.reason, kind.count] for kind in segment.kinds],
-        }
-        for parcel, segment in segments
-    ]
-    await tx.execute(sa.insert(ledger), rows)
-    await counts.note_outcomes(
-        tx,
-        (
-            (parcel.app_id, parcel.first_time.date(), segment.platform, kind.outcome, kind.count)
-            for parcel, segment in segments
-            for kind in segment.kinds
-        ),
-    )
 
 
 async def recorded_uids(tx: AsyncConnection, parcel: Parcel) -> set[int]:

@@ -12,7 +12,7 @@ from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelState, Slice
 from services.dispatch.domain.segments import pack_uids, unpack_uids
 from services.dispatch.store import shares, turns
-from services.dispatch.store.tables import is_any, parcels
+from services.dispatch.store.tables import parcels
 
 SLEEPING = tuple(state for state in ParcelState if state is not ParcelState.READY)
 RETURNED = (
@@ -185,12 +185,6 @@ def _state_of(later: LaterParcel) -> ParcelState:
     if later.is_parked:
         return ParcelState.PARKED
     return ParcelState.DELAYED if later.wait_seconds else ParcelState.READY
-
-
-async def delete(tx: AsyncConnection, done: Sequence[Parcel]) -> None:
-    await tx.execute(
-        sa.delete(parcels).where(is_any(parcels.c.parcel_id, [p.parcel_id for p in done]))
-    )
 
 
 async def wake(tx: AsyncConnection, limit: int) -> int:
