@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt check test run migrate clean
-.PHONY: bench chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire \
+.PHONY: bench bench-audience chaos bench-storm bench-latency bench-registrar bench-rest bench-gateways bench-wire \
   bench-peers
 .PHONY: bench-broadcast
 
@@ -59,6 +59,9 @@ bench: bench-latency bench-rest ## Run all benchmarks against a house of their o
 
 bench-latency: .venv/.installed ## Time from POST /messages to the gateway, over 500 single sends
 	@$(PYTHON) -m bench.latency
+
+bench-audience: .venv/.installed ## Recipients a second from the database to a sender's hands
+	@$(PYTHON) -m bench.audience
 
 bench-gateways: .venv/.installed ## Notifications per CPU second of a sender, beside other libraries
 	@$(PYTHON) -m bench.gateways

@@ -27,6 +27,7 @@ from services.targeting.follower import Follower
 from services.targeting.listening import Listeners
 from services.targeting.resolving import Resolver
 from services.targeting.settings import Settings
+from services.targeting.subscribers import Subscribers
 from services.targeting.sweeper import Sweeper
 from services.targeting.tagcuts import TagCutter
 from services.targeting.weighing import Weigher
@@ -62,8 +63,9 @@ async def open_room(house: House, settings: Settings, clock: Callable[[], dateti
 
 def _open_targets(db: AsyncEngine, registry: Registry) -> TargetingServicer:
     drivers, tag_cutter = Drivers(db, time.monotonic), TagCutter(db)
+    subscribers = Subscribers(db)
     return TargetingServicer(
         Cutter(tag_cutter, ExpressionCutter(drivers, tag_cutter, registry), registry),
-        Resolver(db, registry, registry, Weigher(db, drivers, registry)),
+        Resolver(db, registry, registry, Weigher(db, drivers, registry, subscribers), subscribers),
         Checker(db, registry),
     )

@@ -22,6 +22,7 @@ from services.targeting.domain.targets import (
 )
 from services.targeting.store import audience, opt_outs, tags
 from services.targeting.streaming import Part, stream_slice
+from services.targeting.subscribers import Subscribers
 from services.targeting.weighing import Weigher
 
 C = TypeVar("C", bound=Chunk)
@@ -36,11 +37,13 @@ class Resolver(Generic[C]):
         recipients: Recipients[C],
         identities: Identities,
         weigher: Weigher[C],
+        subscribers: Subscribers,
     ) -> None:
-        self._db = db
+        self._reads = db.execution_options(isolation_level="AUTOCOMMIT")
         self._recipients = recipients
         self._identities = identities
         self._weigher = weigher
+        self._subscribers = subscribers
 
     def resolve_slice(
         self, app_id: UUID, target: Target, piece: Slice
@@ -86,24 +89,19 @@ class Resolver(Generic[C]):
             names = frozenset(asked.names)
             by_user = isinstance(asked, OfUsers)
             return [d.uid for d in devices if (d.user_id if by_user else d.device_id) in names]
-        async with self._db.connect() as connection:
+        async with self._reads.connect() as connection:
             out = frozenset(await opt_outs.among(connection, app_id, uids))
         return [uid for uid in uids if uid not in out]
 
     async def _holders(self, app_id: UUID, names: Sequence[str], uids: Sequence[int]) -> list[int]:
-        async with self._db.connect() as connection:
+        async with self._reads.connect() as connection:
             tag_ids = (await tags.ids_of(connection, app_id, names)).values()
             return await audience.holders(connection, app_id, list(tag_ids), uids)
 
     async def _subscribed(
         self, app_id: UUID, names: Sequence[str], piece: Slice
     ) -> AsyncGenerator[Part[C], None]:
-        platforms = PLATFORMS if piece.platform is None else (piece.platform,)
-        async with self._db.connect() as connection:
-            tag_ids = list((await tags.ids_of(connection, app_id, names)).values())
-            uids = await audience.members(
-                connection, app_id, tag_ids, platforms, piece, MAX_RESOLVED + 1
-            )
+        uids = await self._subscribers.members(app_id, names, piece)
         meant = uids[:MAX_RESOLVED]
         if meant:
             async with aclosing(self._recipients.among(app_id, meant)) as chunks:
@@ -119,7 +117,7 @@ class Resolver(Generic[C]):
             if piece.platform not in platforms:
                 return
             platforms = PLATFORMS  # the slice sees to it
-        out = await self._who_is_out(app_id, piece)
+        out = await self._subscribers.who_is_out(app_id, piece)
         async with aclosing(stream_slice(self._recipients, app_id, Everyone(), piece)) as parts:
             async for part in parts:
                 if isinstance(part, Rest):
@@ -129,16 +127,10 @@ class Resolver(Generic[C]):
                 if wanted is part or wanted:
                     yield wanted
 
-    async def _who_is_out(self, app_id: UUID, piece: Slice) -> frozenset[int] | None:
-        """Who has opted out in a stretch; None if they are too many to hold."""
-        async with self._db.connect() as connection:
-            out = await opt_outs.within(connection, app_id, piece, MAX_RESOLVED + 1)
-        return frozenset(out) if len(out) <= MAX_RESOLVED else None
-
     async def _less(self, app_id: UUID, chunk: C, out: frozenset[int] | None) -> C:
         """The chunk without who is out: itself, unread, where nobody is."""
         if out is None:
-            async with self._db.connect() as connection:
+            async with self._reads.connect() as connection:
                 out = frozenset(await opt_outs.among(connection, app_id, chunk.uids))
         if not out or out.isdisjoint(chunk.uids):
             return chunk

@@ -5,8 +5,9 @@ from contextlib import aclosing
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.kit.sharing import Sharing
 from services.targeting.domain.expressions import (
     Crowd,
     Expression,
@@ -23,6 +24,7 @@ from services.targeting.domain.targets import Everyone
 from services.targeting.driving import Drivers
 from services.targeting.store import audience, opt_outs, tags
 from services.targeting.streaming import Part, stream_slice
+from services.targeting.subscribers import Subscribers
 
 C = TypeVar("C", bound=Chunk)
 
@@ -30,10 +32,20 @@ C = TypeVar("C", bound=Chunk)
 class Weigher(Generic[C]):
     """Candidates come from the tags that drive, or from registry; then they are weighed by uid."""
 
-    def __init__(self, db: AsyncEngine, drivers: Drivers, recipients: Recipients[C]) -> None:
-        self._db = db
+    def __init__(
+        self,
+        db: AsyncEngine,
+        drivers: Drivers,
+        recipients: Recipients[C],
+        subscribers: Subscribers,
+    ) -> None:
+        self._reads = db.execution_options(isolation_level="AUTOCOMMIT")
         self._drivers = drivers
         self._recipients = recipients
+        self._subscribers = subscribers
+        self._weighings: Sharing[tuple[UUID, Expression], Sequence[int], frozenset[int]] = Sharing(
+            self._weigh_all
+        )
 
     async def resolve_slice(
         self, app_id: UUID, expression: Expression, piece: Slice
@@ -64,15 +76,9 @@ class Weigher(Generic[C]):
     async def _among_tagged(
         self, app_id: UUID, narrowed: Expression, drivers: Sequence[str], piece: Slice
     ) -> AsyncGenerator[Part[C], None]:
-        platforms = PLATFORMS if piece.platform is None else (piece.platform,)
-        async with self._db.connect() as connection:
-            ids = await self._find_tags(connection, app_id, narrowed)
-            driving = [ids[name] for name in drivers if name in ids]
-            uids = await audience.members(
-                connection, app_id, driving, platforms, piece, MAX_RESOLVED + 1
-            )
-            candidates = uids[:MAX_RESOLVED]
-            meant = await self._weigh(connection, app_id, narrowed, ids, candidates)
+        uids = await self._subscribers.members(app_id, drivers, piece)
+        candidates = uids[:MAX_RESOLVED]
+        meant = await self._weigh(app_id, narrowed, candidates)
         wanted = [uid for uid in candidates if uid in meant]
         if wanted:
             async with aclosing(self._recipients.among(app_id, wanted)) as chunks:
@@ -102,28 +108,31 @@ class Weigher(Generic[C]):
             here = chunk.uids if len(platforms) == 1 else chunk.on((platform,)).uids
             if narrowed is None or not here:
                 continue
-            async with self._db.connect() as connection:
-                ids = await self._find_tags(connection, app_id, narrowed)
-                meant |= await self._weigh(connection, app_id, narrowed, ids, here)
+            meant |= await self._weigh(app_id, narrowed, here)
         return chunk if len(meant) == len(chunk) else chunk.keep(meant)
 
-    async def _find_tags(
-        self, connection: AsyncConnection, app_id: UUID, narrowed: Expression
-    ) -> dict[str, int]:
-        return await tags.ids_of(connection, app_id, list(dict.fromkeys(tag_names(narrowed))))
-
     async def _weigh(
-        self,
-        connection: AsyncConnection,
-        app_id: UUID,
-        narrowed: Expression,
-        ids: dict[str, int],
-        uids: Sequence[int],
+        self, app_id: UUID, narrowed: Expression, uids: Sequence[int]
     ) -> frozenset[int]:
-        tagged = await audience.holdings(connection, app_id, list(ids.values()), uids)
-        out = await opt_outs.among(connection, app_id, uids) if _asks_for_opt_outs(narrowed) else ()
+        return await self._weighings.ask((app_id, narrowed), uids) if uids else frozenset()
+
+    async def _weigh_all(
+        self, kind: tuple[UUID, Expression], crowds: Sequence[Sequence[int]]
+    ) -> list[frozenset[int]]:
+        """Crowds of one platform, weighed as one: nobody is changed by who else is there."""
+        app_id, narrowed = kind
+        uids = sorted({uid for crowd in crowds for uid in crowd})
+        async with self._reads.connect() as connection:
+            ids = await tags.ids_of(connection, app_id, list(dict.fromkeys(tag_names(narrowed))))
+            tagged = await audience.holdings(connection, app_id, list(ids.values()), uids)
+            out = (
+                await opt_outs.among(connection, app_id, uids)
+                if _asks_for_opt_outs(narrowed)
+                else ()
+            )
         by_name = {name: frozenset(tagged.get(tag_id, ())) for name, tag_id in ids.items()}
-        return find_meant(narrowed, Crowd(frozenset(uids), by_name, frozenset(out)))
+        meant = find_meant(narrowed, Crowd(frozenset(uids), by_name, frozenset(out)))
+        return [meant.intersection(crowd) for crowd in crowds]
 
 
 def _asks_for_opt_outs(narrowed: Expression) -> bool:

@@ -15,7 +15,7 @@ pytestmark = HOUSE
 CALLER = "b7ad6b7169203331"
 SENDING = "carillon.dispatch.v1.MessageService/SendMessage"
 SLICING = "carillon.targeting.v1.TargetingService/SliceTarget"
-RESOLVING = "carillon.targeting.v1.TargetingService/ResolveSlice"
+RESOLVING = "carillon.targeting.v1.TargetingService/ResolveSlices"
 READING = "carillon.registry.v1.RecipientService/BatchGetRecipients"
 CREDENTIAL = "carillon.registry.v1.GatewayService/GetGatewayCredential"
 

@@ -18,7 +18,7 @@ FALLS = [(State.DEAD, Settled(1, 0)), (State.QUARANTINED, Settled(0, 1))]
 
 
 async def environment(tx: AsyncConnection, app: UUID, uid: int) -> Environment | None:
-    found = await recipients.behind(tx, app, [uid])
+    [found] = await recipients.behind(tx, app, [[uid]])
     return found.environments[0] if found.environments else None
 
 

@@ -39,7 +39,9 @@ async def test_a_suspected_device_is_not_sent_to_until_it_is_restored(registry: 
     told = await registry.devices.ReportAddresses(
         pb.ReportAddressesRequest(reports=[said(app, device)])
     )
-    meant = recipient_pb.BatchGetRecipientsRequest(app_id=app, uids=[device.uid])
+    meant = recipient_pb.BatchGetRecipientsRequest(
+        app_id=app, groups=[recipient_pb.UidGroup(uids=[device.uid])]
+    )
     during = await drain(registry.recipients.BatchGetRecipients(meant))
     count = await registry.devices.CountQuarantined(pb.CountQuarantinedRequest(app_id=app))
     restored = await registry.devices.RestoreDevices(pb.RestoreDevicesRequest(app_id=app))
@@ -58,7 +60,9 @@ async def test_a_recipient_says_where_its_address_is_at_home_and_who_shares_it(
     newer = await registry.register(app, "new", address="same")
     home = said(app, older, pb.ADDRESS_FINDING_SANDBOX)
     await registry.devices.ReportAddresses(pb.ReportAddressesRequest(reports=[home]))
-    meant = recipient_pb.BatchGetRecipientsRequest(app_id=app, uids=[older.uid, newer.uid])
+    meant = recipient_pb.BatchGetRecipientsRequest(
+        app_id=app, groups=[recipient_pb.UidGroup(uids=[older.uid, newer.uid])]
+    )
     [part] = await drain(registry.recipients.BatchGetRecipients(meant))
 
     assert list(part.recipients.apns_environments) == [

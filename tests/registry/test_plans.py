@@ -104,7 +104,8 @@ def cut(filter_: Filter) -> Verb:
 
 
 def within(filter_: Filter) -> Verb:
-    return lambda tx, app: recipients.within(tx, app, filter_, Stretch(ANDROID, 9_000, 9_900), 501)
+    stretches = [Stretch(ANDROID, 9_000, 9_900), Stretch(ANDROID, 20_000, 20_600)]
+    return lambda tx, app: recipients.within(tx, app, filter_, stretches, 501)
 
 
 def listing(uid: int = 9_000, *, backward: bool = False, **query: Any) -> Verb:
@@ -169,7 +170,7 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
     "resolve devices": (within(DeviceIds(tuple(FEW))), {"devices_by_device_id"}),
     "resolve users": (within(UserIds(tuple(USERS))), {"devices_by_user"}),
     "resolve uids": (
-        lambda tx, app: recipients.behind(tx, app, list(range(1, 2000))),
+        lambda tx, app: recipients.behind(tx, app, [list(range(1, 2000)), [7, 9]]),
         {"devices_pkey"},
     ),
     "identify uids": (
@@ -292,7 +293,9 @@ async def test_resolving_ten_thousand_recipients_takes_five_statements(
     async with registry_db.connect() as tx, overhearing(registry_db) as heard:
         after, found = 0, 0
         while found < 10_000:
-            got = await recipients.within(tx, full_app, Everyone(), Stretch(ANDROID, after), 2000)
+            [got] = await recipients.within(
+                tx, full_app, Everyone(), [Stretch(ANDROID, after)], 2000
+            )
             after, found = got.uids[-1], found + len(got)
 
     assert len(heard) == 5

@@ -70,7 +70,7 @@ class Book:
         async with self.db.connect() as tx:
             for one in slices:
                 stretch = Stretch(one.platform, one.after_uid, one.through_uid)
-                held = await recipients.within(tx, self.app, audience.filter, stretch, 2001)
+                [held] = await recipients.within(tx, self.app, audience.filter, [stretch], 2001)
                 assert len(held) == one.count
                 found += [(one.platform, uid) for uid in held.uids]
                 assert not held or list(held.platforms) == [one.platform]
@@ -151,7 +151,7 @@ async def test_the_slices_of_a_platform_follow_each_other_without_a_gap(book: Bo
 
 async def test_all_platforms_at_once_come_in_the_order_of_uids(book: Book) -> None:
     async with book.db.connect() as tx:
-        found = await recipients.within(tx, book.app, Everyone(), Stretch(None, 0), 2001)
+        [found] = await recipients.within(tx, book.app, Everyone(), [Stretch(None, 0)], 2001)
 
     assert list(found.uids) == sorted(device.uid for device in book.living)
 
@@ -159,15 +159,15 @@ async def test_all_platforms_at_once_come_in_the_order_of_uids(book: Book) -> No
 async def test_a_limit_takes_the_lowest_uids(book: Book) -> None:
     users = UserIds(("user 1", "user 2"))
     async with book.db.connect() as tx:
-        every = await recipients.within(tx, book.app, users, Stretch(None, 0), 2001)
-        some_of_them = await recipients.within(tx, book.app, users, Stretch(None, 0), 5)
+        [every] = await recipients.within(tx, book.app, users, [Stretch(None, 0)], 2001)
+        [some_of_them] = await recipients.within(tx, book.app, users, [Stretch(None, 0)], 5)
 
     assert some_of_them.uids == every.uids[:5]
 
 
 async def test_those_behind_uids_come_without_the_unreachable(book: Book) -> None:
     async with book.db.connect() as tx:
-        found = await recipients.behind(tx, book.app, list(range(1, 1001)))
+        [found] = await recipients.behind(tx, book.app, [list(range(1, 1001))])
 
     assert list(found.uids) == sorted(device.uid for device in book.living)
     assert found.addresses[0] == book.living[0].address
@@ -178,7 +178,7 @@ async def test_nothing_is_found_in_another_application(
 ) -> None:
     other = await put_app(registry_db)
     async with book.db.connect() as tx:
-        found = await recipients.within(tx, other, Everyone(), Stretch(None, 0), 2001)
-        behind = await recipients.behind(tx, other, list(range(1, 1001)))
+        [found] = await recipients.within(tx, other, Everyone(), [Stretch(None, 0)], 2001)
+        [behind] = await recipients.behind(tx, other, [list(range(1, 1001))])
 
     assert (len(found), len(behind)) == (0, 0)

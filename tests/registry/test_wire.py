@@ -213,17 +213,17 @@ def test_each_portion_keeps_every_column() -> None:
 
 @pytest.mark.parametrize("uids", [[], [0], [-1], [2, 1], [1, 1], list(range(1, 2003))])
 def test_uids_that_are_not_ascending_are_refused(uids: list[int]) -> None:
-    with pytest.raises(FieldInvalid, match="uids"):
-        recipient.parse_uids(uids)
+    with pytest.raises(FieldInvalid, match=r"groups\[0\].uids"):
+        recipient.parse_groups([recipients_pb.UidGroup(uids=uids)])
 
 
 @pytest.mark.parametrize(
     ("bounds", "limit", "field"),
     [
-        (None, 1, "slice"),
-        (recipient_pb2.Slice(after_uid=-1, through_uid=1), 1, "slice.after_uid"),
-        (recipient_pb2.Slice(after_uid=2, through_uid=1), 1, "slice.through_uid"),
-        (recipient_pb2.Slice(platform=UNKNOWN), 1, "slice.platform"),
+        (None, 1, "slices"),
+        (recipient_pb2.Slice(after_uid=-1, through_uid=1), 1, "slices[0].after_uid"),
+        (recipient_pb2.Slice(after_uid=2, through_uid=1), 1, "slices[0].through_uid"),
+        (recipient_pb2.Slice(platform=UNKNOWN), 1, "slices[0].platform"),
         (recipient_pb2.Slice(), 0, "limit"),
         (recipient_pb2.Slice(), 2002, "limit"),
     ],
@@ -234,11 +234,11 @@ def test_a_stretch_must_make_sense(
     request = recipients_pb.ListRecipientsRequest(
         app_id=APP,
         filter=recipients_pb.RecipientFilter(everyone=True),
-        slice=bounds,
+        slices=[] if bounds is None else [bounds],
         limit=limit,
     )
     with pytest.raises(FieldInvalid) as refusal:
-        recipient.parse_stretch(request)
+        recipient.parse_stretches(request)
 
     assert refusal.value.facts["field"] == field
 

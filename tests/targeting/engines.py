@@ -6,6 +6,7 @@ from services.targeting.cutting import Cutter
 from services.targeting.driving import Drivers
 from services.targeting.expressioncuts import ExpressionCutter
 from services.targeting.resolving import Resolver
+from services.targeting.subscribers import Subscribers
 from services.targeting.tagcuts import MAX_ROWS, SLICE_SIZE, TagCutter
 from services.targeting.weighing import Weigher
 from tests.targeting.book import Book, EntryChunk
@@ -19,7 +20,9 @@ def make_cutter(
 
 
 def make_resolver(db: AsyncEngine, book: Book) -> Resolver[EntryChunk]:
-    return Resolver(db, book, book, Weigher(db, make_drivers(db), book))
+    subscribers = Subscribers(db)
+    weigher = Weigher(db, make_drivers(db), book, subscribers)
+    return Resolver(db, book, book, weigher, subscribers)
 
 
 def make_drivers(db: AsyncEngine) -> Drivers:

@@ -25,6 +25,7 @@ from tests.targeting.book import Book, Entry
 
 MAX_IDENTIFIED = 1000
 MAX_LISTED = 2001
+MAX_PLACES = 32
 
 
 class ApplicationNotFound(Fault):
@@ -86,19 +87,28 @@ class RegistryRoom(
     ) -> AsyncIterator[recipients_pb.ListRecipientsResponse]:
         await self._maybe_silent()
         await _demand(context, 1 <= request.limit <= MAX_LISTED)
+        await _demand(context, 1 <= len(request.slices) <= MAX_PLACES)
         app_id, audience = UUID(request.app_id), _audience(request.filter)
-        piece = wire.parse_slice(request.slice)
-        found = self.book.within(app_id, audience, piece, request.limit, backward=request.backward)
-        async for chunk in found:
-            yield recipients_pb.ListRecipientsResponse(recipients=show(chunk.entries))
+        for place, piece in enumerate(map(wire.read_slice, request.slices)):
+            found = self.book.within(
+                app_id, audience, piece, request.limit, backward=request.backward
+            )
+            async for chunk in found:
+                yield recipients_pb.ListRecipientsResponse(
+                    recipients=show(chunk.entries), place=place
+                )
 
     async def BatchGetRecipients(
         self, request: recipients_pb.BatchGetRecipientsRequest, context: Any
     ) -> AsyncIterator[recipients_pb.BatchGetRecipientsResponse]:
         await self._maybe_silent()
-        await _demand(context, 1 <= len(request.uids) <= MAX_LISTED)
-        async for chunk in self.book.among(UUID(request.app_id), request.uids):
-            yield recipients_pb.BatchGetRecipientsResponse(recipients=show(chunk.entries))
+        await _demand(context, 1 <= len(request.groups) <= MAX_PLACES)
+        for place, group in enumerate(request.groups):
+            await _demand(context, 1 <= len(group.uids) <= MAX_LISTED)
+            async for chunk in self.book.among(UUID(request.app_id), group.uids):
+                yield recipients_pb.BatchGetRecipientsResponse(
+                    recipients=show(chunk.entries), place=place
+                )
 
     async def ListChanges(
         self, request: changes_pb.ListChangesRequest, _context: Any

@@ -22,11 +22,14 @@ def test_every_reason_is_in_the_register() -> None:
 
 
 def test_registrys_answers_can_be_read_as_ours() -> None:
-    ours = targeting_service_pb2.ResolveSliceResponse.DESCRIPTOR.fields_by_name["recipients"]
+    ours = targeting_service_pb2.ResolveSlicesResponse.DESCRIPTOR.fields_by_name
     for theirs in (
         recipient_service_pb2.ListRecipientsResponse.DESCRIPTOR,
         recipient_service_pb2.BatchGetRecipientsResponse.DESCRIPTOR,
     ):
-        (field,) = theirs.fields
+        assert {field.name for field in theirs.fields} == {"recipients", "place"}
+        for field in theirs.fields:
+            same = ours[field.name]
 
-        assert (field.number, field.message_type) == (ours.number, ours.message_type)
+            assert (field.number, field.type) == (same.number, same.type)
+            assert field.message_type == same.message_type

@@ -1,8 +1,10 @@
 """Does every statement of the hot paths find its rows by an index on a filled table?"""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from dev.postgres import Postgres
 from services.kit.database import open_engine
 from services.kit.paging import Window
+from services.kit.prepared import Prepared
 from services.targeting.domain.events import Position
 from services.targeting.domain.platforms import PLATFORMS, Platform
 from services.targeting.domain.slices import MAX_UID, Slice
@@ -123,6 +126,7 @@ class Plans:
 
     def __init__(self) -> None:
         self.statements: list[tuple[str, object]] = []
+        self.hot: set[str] = set()
 
     def hear(self, *call: object) -> None:
         _, _, statement, parameters, _, _ = call
@@ -134,15 +138,37 @@ class Plans:
         for statement, parameters in list(self.statements):
             plan = await tx.exec_driver_sql(f"EXPLAIN ({options}) {statement}", parameters)  # type: ignore[arg-type]  # as it was sent
             lines += plan.scalars()
+            if statement in self.hot:
+                lines += await explain_for_any_values(tx, statement)
         return "\n".join(lines)
+
+
+async def explain_for_any_values(tx: AsyncConnection, statement: str) -> list[str]:
+    """The plan that the server may keep, once it has run a prepared statement five times."""
+    driver: Any = (await tx.get_raw_connection()).driver_connection
+    nulls = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
+    await driver.execute("SET plan_cache_mode = force_generic_plan")
+    await driver.execute(f"PREPARE asked AS {statement}")
+    lines = await driver.fetch(f"EXPLAIN EXECUTE asked{f'({nulls})' if nulls else ''}")
+    await driver.execute("DEALLOCATE asked; RESET plan_cache_mode")
+    return [line for (line,) in lines]
 
 
 @contextmanager
 def watching(tx: AsyncConnection) -> Iterator[Plans]:
     plans = Plans()
+    fetch = Prepared.fetch
+
+    async def overhear(prepared: Prepared, tx: AsyncConnection, **values: object) -> Any:
+        plans.statements.append((prepared.text, tuple(prepared.bind(values))))
+        plans.hot.add(prepared.text)
+        return await fetch(prepared, tx, **values)
+
     sa.event.listen(tx.sync_connection, "before_cursor_execute", plans.hear)
     try:
-        yield plans
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Prepared, "fetch", overhear)
+            yield plans
     finally:
         sa.event.remove(tx.sync_connection, "before_cursor_execute", plans.hear)
 
@@ -176,7 +202,14 @@ async def test_a_stretch_that_is_cut(filled: Filled) -> None:
 async def test_the_members_of_a_slice(filled: Filled, platforms: tuple[Platform, ...]) -> None:
     piece = Slice(None, 100, 600)
     with watching(filled.tx) as plans:
-        await audience.members(filled.tx, filled.app_id, filled.tag_ids, platforms, piece, 2001)
+        await audience.members(
+            filled.tx,
+            filled.app_id,
+            filled.tag_ids,
+            platforms,
+            [piece, Slice(None, 700, 900)],
+            2001,
+        )
 
     await judge(filled, plans)
 
@@ -188,9 +221,17 @@ async def test_who_of_given_uids_holds_a_tag(filled: Filled) -> None:
     await judge(filled, plans)
 
 
+async def test_an_expression_weighs_by_uid(filled: Filled) -> None:
+    with watching(filled.tx) as plans:
+        await tags.ids_of(filled.tx, filled.app_id, ["news", "offers"])
+        await audience.holdings(filled.tx, filled.app_id, filled.tag_ids, list(range(1, 16_000, 8)))
+
+    await judge(filled, plans)
+
+
 async def test_opt_outs(filled: Filled) -> None:
     with watching(filled.tx) as plans:
-        await opt_outs.within(filled.tx, filled.app_id, Slice(None, 100, 600), 2001)
+        await opt_outs.within(filled.tx, filled.app_id, [Slice(None, 100, 600)], 2001)
         await opt_outs.among(filled.tx, filled.app_id, list(range(100, 600)))
         await opt_outs.come_back(filled.tx, filled.app_id, 500, NOON)
         await opt_outs.leave(filled.tx, filled.app_id, 500, NOON)

@@ -75,10 +75,10 @@ async def cut(
 
 
 async def resolve(
-    room: Room, app_id: UUID, target: target_pb2.Target, stretch: recipient_pb2.Slice
-) -> list[pb.ResolveSliceResponse]:
-    request = pb.ResolveSliceRequest(app_id=str(app_id), target=target, slice=stretch)
-    return await gather(room.targets.ResolveSlice(request))
+    room: Room, app_id: UUID, target: target_pb2.Target, *stretches: recipient_pb2.Slice
+) -> list[pb.ResolveSlicesResponse]:
+    request = pb.ResolveSlicesRequest(app_id=str(app_id), target=target, slices=stretches)
+    return await gather(room.targets.ResolveSlices(request))
 
 
 async def resolve_uids(
@@ -173,6 +173,29 @@ async def test_a_slice_that_has_outgrown_2000_says_where_to_go_on(room: Room, ap
     assert uids_in(answers) + uids_in(rest) == list(range(1, 2051))
 
 
+@pytest.mark.parametrize(
+    "target", [EVERYONE, names("tag_names", "news"), expression(no(tagged("news")))]
+)
+async def test_slices_that_share_a_call_are_told_apart(
+    crowded: Room, app_id: UUID, target: target_pb2.Target
+) -> None:
+    stretches = [piece(0, 4), piece(4, 4 + 1), piece(5, 900, IOS), piece(3, 700, ANDROID)]
+    alone = [uids_in(await resolve(crowded, app_id, target, each)) for each in stretches]
+    together: list[list[int]] = [[] for _ in stretches]
+    for answer in await resolve(crowded, app_id, target, *stretches):
+        together[answer.place] += answer.recipients.uids
+
+    assert together == alone
+    assert any(alone)
+
+
+async def test_slices_are_1_to_32(room: Room, app_id: UUID) -> None:
+    for stretches in ([], [piece()] * 33):
+        fault = await refused(resolve(room, app_id, EVERYONE, *stretches))
+
+        assert said(fault) == ("INVALID_ARGUMENT", "FIELD_INVALID", "slices")
+
+
 async def test_cutting_goes_on_after_any_answer(crowded: Room, app_id: UUID) -> None:
     crowded.book.slice_size = 100
     answers = await cut(crowded, app_id, EVERYONE)
@@ -249,9 +272,9 @@ async def test_a_malformed_target_is_refused(
 @pytest.mark.parametrize(
     ("stretch", "field"),
     [
-        (piece(after=-1), "slice.after_uid"),
-        (piece(after=5, through=5), "slice.through_uid"),
-        (piece(platform=9), "slice.platform"),
+        (piece(after=-1), "slices[0].after_uid"),
+        (piece(after=5, through=5), "slices[0].through_uid"),
+        (piece(platform=9), "slices[0].platform"),
     ],
 )
 async def test_a_malformed_slice_is_refused(

@@ -36,6 +36,7 @@ from services.dispatch.domain.outcomes import AddressReport, Finding
 from services.dispatch.domain.parcels import WHOLE_AXIS, Environment, Recipient, Slice
 from services.dispatch.domain.rooms import Chunk, Cut, Endings, Identity, TargetRefused
 from services.kit.client import read_fault
+from services.kit.sharing import Sharing
 
 # A stream may take as long as its reader; this bounds one that hangs.
 STREAM_SECONDS = 300.0
@@ -81,6 +82,8 @@ class TargetingRoom:
     def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
         self._stub = targeting_service_pb2_grpc.TargetingServiceStub(channel)
         self._timeout = timeout
+        self._bulk = Sharing(self._resolve)
+        self._urgent = Sharing(self._resolve)
 
     async def slice_target(
         self, app_id: UUID, target: Target, resume_token: str
@@ -100,13 +103,24 @@ class TargetingRoom:
     async def resolve_slice(
         self, app_id: UUID, target: Target, part: Slice
     ) -> AsyncIterator[Chunk]:
-        request = targeting_service_pb2.ResolveSliceRequest(
-            app_id=str(app_id), target=wire.write_target(target), slice=_write_slice(part)
+        # Two ways, so that no urgent message waits for a broadcast.
+        sharing = self._urgent if target.is_small else self._bulk
+        for chunk in await sharing.ask((app_id, target, part.platform), part):
+            yield chunk
+
+    async def _resolve(
+        self, kind: tuple[UUID, Target, Platform], parts: Sequence[Slice]
+    ) -> list[list[Chunk]]:
+        app_id, target, _ = kind
+        request = targeting_service_pb2.ResolveSlicesRequest(
+            app_id=str(app_id), target=wire.write_target(target), slices=map(_write_slice, parts)
         )
+        found: list[list[Chunk]] = [[] for _ in parts]
         with asking("targeting"):
-            async for answer in self._stub.ResolveSlice(request, timeout=RESOLVE_SECONDS):
+            async for answer in self._stub.ResolveSlices(request, timeout=RESOLVE_SECONDS):
                 rest = answer.continue_after_uid if answer.HasField("continue_after_uid") else None
-                yield Chunk(_read_recipients(answer.recipients), rest)
+                found[answer.place].append(Chunk(_read_recipients(answer.recipients), rest))
+        return found
 
     async def resolve_uids(
         self, app_id: UUID, target: Target, uids: Sequence[int]

@@ -38,18 +38,20 @@ class RecipientServicer(rpc.RecipientServiceServicer):
     async def ListRecipients(
         self, request: pb.ListRecipientsRequest, _context: Context
     ) -> AsyncIterator[pb.ListRecipientsResponse]:
-        app_id, filter_, stretch, limit = wire.parse_stretch(request)
+        app_id, filter_, stretches, limit = wire.parse_stretches(request)
         async with self._reads.connect() as tx:
-            found = await recipients.within(tx, app_id, filter_, stretch, limit)
-        for portion in wire.show_recipients(found):
-            yield pb.ListRecipientsResponse(recipients=portion)
+            found = await recipients.within(tx, app_id, filter_, stretches, limit)
+        for place, held in enumerate(found):
+            for portion in wire.show_recipients(held):
+                yield pb.ListRecipientsResponse(recipients=portion, place=place)
 
     async def BatchGetRecipients(
         self, request: pb.BatchGetRecipientsRequest, _context: Context
     ) -> AsyncIterator[pb.BatchGetRecipientsResponse]:
         app_id = parse_app_id(request.app_id)
-        uids = wire.parse_uids(request.uids)
+        groups = wire.parse_groups(request.groups)
         async with self._reads.connect() as tx:
-            found = await recipients.behind(tx, app_id, uids)
-        for portion in wire.show_recipients(found):
-            yield pb.BatchGetRecipientsResponse(recipients=portion)
+            found = await recipients.behind(tx, app_id, groups)
+        for place, held in enumerate(found):
+            for portion in wire.show_recipients(held):
+                yield pb.BatchGetRecipientsResponse(recipients=portion, place=place)

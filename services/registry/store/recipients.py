@@ -4,7 +4,8 @@ The hot statements of a broadcast: each is prepared once, and its rows are turne
 """
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,6 @@ ENVIRONMENTS: dict[int | None, Environment | None] = {
 MAX_UID = 2**63 - 1
 APP_ID = sa.bindparam("app_id", type_=sa.Uuid)
 MOST = sa.bindparam("most", type_=sa.BigInteger)
-NUMBERS, TEXTS = Bare("bigint[]"), Bare("text[]")
 COLUMNS = (
     devices.c.uid,
     devices.c.platform,
@@ -69,46 +69,67 @@ async def cut(
 
     They follow each other without a gap; only the last may hold fewer than `size`.
     """
-    statement = CUT[type(filter_)]
-    values = _values(app_id, filter_, Stretch(platform, after_uid), size * limit)
+    values = _values(app_id, filter_, [Stretch(platform, after_uid)], size * limit)
     slices = []
-    for through_uid, count in await statement.fetch(tx, **values, size=size):
+    for through_uid, count in await CUT[type(filter_)].fetch(tx, **values, size=size):
         slices.append(Slice(platform, after_uid, through_uid, count))
         after_uid = through_uid
     return slices
 
 
 async def within(
-    tx: AsyncConnection, app_id: UUID, filter_: Filter, stretch: Stretch, limit: int
-) -> Recipients:
-    """At most `limit` recipients of a stretch, the lowest uids first, or backward the highest."""
-    statement = WITHIN[type(filter_), stretch.platform is not None, stretch.backward]
-    return _read(await statement.fetch(tx, **_values(app_id, filter_, stretch, limit)))
+    tx: AsyncConnection, app_id: UUID, filter_: Filter, stretches: Sequence[Stretch], limit: int
+) -> list[Recipients]:
+    """At most `limit` recipients of each stretch, the lowest uids first, or backward the highest.
+
+    The stretches are all of a platform, or all of none, and read from the same end.
+    """
+    first = stretches[0]
+    statement = WITHIN[type(filter_), first.platform is not None, first.backward]
+    rows = await statement.fetch(tx, **_values(app_id, filter_, stretches, limit))
+    return _read(rows, len(stretches))
 
 
-async def behind(tx: AsyncConnection, app_id: UUID, uids: Sequence[int]) -> Recipients:
-    """The recipients behind these uids, the lowest first, without who is not reachable."""
-    return _read(await BEHIND.fetch(tx, app_id=app_id, uids=uids))
+async def behind(
+    tx: AsyncConnection, app_id: UUID, groups: Sequence[Sequence[int]]
+) -> list[Recipients]:
+    """The recipients behind the uids of each group, the lowest first, if they are reachable."""
+    uids = [uid for group in groups for uid in group]
+    places = [place for place, group in enumerate(groups, 1) for _ in group]
+    rows = await BEHIND.fetch(tx, app_id=app_id, uids=uids, places=places)
+    return _read(rows, len(groups))
 
 
-def _values(app_id: UUID, filter_: Filter, stretch: Stretch, limit: int) -> dict[str, Any]:
+def _values(
+    app_id: UUID, filter_: Filter, stretches: Sequence[Stretch], limit: int
+) -> dict[str, Any]:
     values: dict[str, Any] = {
         "app_id": app_id,
-        "after_uid": stretch.after_uid,
-        "through_uid": MAX_UID if stretch.through_uid is None else stretch.through_uid,
+        "after_uids": [stretch.after_uid for stretch in stretches],
+        "through_uids": [
+            MAX_UID if stretch.through_uid is None else stretch.through_uid for stretch in stretches
+        ],
         "most": limit,
     }
-    if stretch.platform is not None:
-        values["on_platform"] = PLATFORM_NUMBERS[stretch.platform]
+    if stretches[0].platform is not None:
+        values["platforms"] = [
+            PLATFORM_NUMBERS[stretch.platform] for stretch in stretches if stretch.platform
+        ]
     if not isinstance(filter_, Everyone):
         values["names"] = filter_.names
     return values
 
 
-def _read(rows: Sequence[asyncpg.Record]) -> Recipients:
-    if not rows:
-        return Recipients()
-    uids, platforms, addresses, variables, environments, twins = zip(*rows, strict=True)
+def _read(rows: Sequence[asyncpg.Record], count: int) -> list[Recipients]:
+    """The rows by their place, from 1, in which they follow each other."""
+    found = [Recipients()] * count
+    for place, held in groupby(rows, itemgetter(0)):
+        found[place - 1] = _read_columns(list(held))
+    return found
+
+
+def _read_columns(rows: Sequence[asyncpg.Record]) -> Recipients:
+    _, uids, platforms, addresses, variables, environments, twins = zip(*rows, strict=True)
     return Recipients(
         uids,
         [PLATFORMS[number] for number in _fold(platforms)],
@@ -127,6 +148,25 @@ def _read_variables(text: str | None) -> dict[str, str]:
     return msgspec.json.decode(text, type=dict[str, str]) if text else {}
 
 
+def _array(name: str, item: str) -> sa.ColumnElement[Any]:
+    kind = Bare(f"{item}[]")
+    return sa.cast(sa.bindparam(name, type_=kind), kind)
+
+
+def _asked(*, of_one: bool) -> sa.TableValuedAlias:
+    """The stretches as rows, with their places from 1."""
+    arrays = [_array("after_uids", "bigint"), _array("through_uids", "bigint")]
+    columns = [sa.column("after_uid", sa.BigInteger), sa.column("through_uid", sa.BigInteger)]
+    if of_one:
+        arrays.append(_array("platforms", "smallint"))
+        columns.append(sa.column("platform", sa.SmallInteger))
+    return (
+        sa.func.unnest(*arrays)
+        .table_valued(*columns, with_ordinality="place")
+        .render_derived(name="asked")
+    )
+
+
 def _select_cut(kind: type[Filter]) -> sa.Select[Any, int]:
     found = _select_within(kind, devices.c.uid, of_one=True, backward=False).subquery()
     place = sa.func.row_number().over(order_by=found.c.uid) - 1
@@ -142,40 +182,68 @@ def _select_cut(kind: type[Filter]) -> sa.Select[Any, int]:
 def _select_within(
     kind: type[Filter], *columns: sa.ColumnElement[Any], of_one: bool, backward: bool
 ) -> sa.Select[Any]:
-    """The `most` ACTIVE devices of a filter within a stretch, by uid.
+    """The `most` ACTIVE devices of a filter within each stretch, by uid.
 
-    Names are looked up one by one, each by its index and with the limit: whatever the planner
-    thinks of their number, it has no way to scan the application for them.
+    Each stretch is looked up by itself, one after the other, and so is each name in it, by its
+    index and with the limit: whatever the planner thinks of their number, it has no way to scan
+    the application for them.
     """
+    asked = _asked(of_one=of_one)
     here = [
         devices.c.app_id == APP_ID,
-        devices.c.uid > sa.bindparam("after_uid", type_=sa.BigInteger),
-        devices.c.uid <= sa.bindparam("through_uid", type_=sa.BigInteger),
+        devices.c.uid > asked.c.after_uid,
+        devices.c.uid <= asked.c.through_uid,
         IS_ACTIVE,
     ]
     if of_one:
-        number = sa.bindparam("on_platform", type_=sa.SmallInteger)
-        here.append(sa.type_coerce(devices.c.platform, sa.SmallInteger) == number)
+        here.append(sa.type_coerce(devices.c.platform, sa.SmallInteger) == asked.c.platform)
 
     def ordered(uid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
         return uid.desc() if backward else uid.asc()
 
-    found = sa.select(*columns).order_by(ordered(devices.c.uid)).limit(MOST)
+    found = sa.select(*columns).where(*here).order_by(ordered(devices.c.uid)).limit(MOST)
     if kind is Everyone:
-        return found.where(*here, is_known(APP_ID))
-    column = devices.c.device_id if kind is DeviceIds else devices.c.user_id
-    wanted = (
-        sa.func.unnest(sa.cast(sa.bindparam("names", type_=TEXTS), TEXTS))
-        .table_valued(sa.column("name", sa.Text))
-        .render_derived(name="wanted")
-    )
-    each = found.where(*here, column == wanted.c.name).lateral("each")
+        held = found.correlate(asked).lateral("held")
+    else:
+        column = devices.c.device_id if kind is DeviceIds else devices.c.user_id
+        wanted = (
+            sa.func.unnest(_array("names", "text"))
+            .table_valued(sa.column("name", sa.Text))
+            .render_derived(name="wanted")
+        )
+        each = found.where(column == wanted.c.name).correlate(asked, wanted).lateral("each")
+        held = (
+            sa.select(*each.c)
+            .select_from(wanted.join(each, sa.true()))
+            .order_by(ordered(each.c.uid))
+            .limit(MOST)
+            .correlate(asked)
+            .lateral("held")
+        )
     return (
-        sa.select(*each.c)
-        .select_from(wanted.join(each, sa.true()))
+        sa.select(asked.c.place, *held.c)
+        .select_from(asked.join(held, sa.true()))
         .where(is_known(APP_ID))
-        .order_by(ordered(each.c.uid))
-        .limit(MOST)
+    )
+
+
+def _select_behind() -> sa.Select[Any]:
+    asked = (
+        sa.func.unnest(_array("places", "bigint"), _array("uids", "bigint"))
+        .table_valued(sa.column("place", sa.BigInteger), sa.column("uid", sa.BigInteger))
+        .render_derived(name="asked")
+    )
+    held = (
+        sa.select(*COLUMNS)
+        .where(devices.c.app_id == APP_ID, devices.c.uid == asked.c.uid, IS_ACTIVE)
+        .limit(1)
+        .correlate(asked)
+        .lateral("held")
+    )
+    return (
+        sa.select(asked.c.place, *held.c)
+        .select_from(asked.join(held, sa.true()))
+        .where(is_known(APP_ID))
     )
 
 
@@ -187,13 +255,4 @@ WITHIN = {
     )
     for kind, of_one, backward in product(KINDS, (False, True), (False, True))
 }
-BEHIND = Prepared(
-    sa.select(*COLUMNS)
-    .where(
-        devices.c.app_id == APP_ID,
-        devices.c.uid == sa.any_(sa.cast(sa.bindparam("uids", type_=NUMBERS), NUMBERS)),
-        IS_ACTIVE,
-        is_known(APP_ID),
-    )
-    .order_by(devices.c.uid)
-)
+BEHIND = Prepared(_select_behind())

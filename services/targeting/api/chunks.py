@@ -14,19 +14,35 @@ from services.targeting.domain.platforms import Platform
 T = TypeVar("T")
 
 
+# How the field `place` begins: its number, and that a varint follows.
+PLACE = bytes([targeting_service.ResolveSlicesResponse.PLACE_FIELD_NUMBER << 3])
+
+
 class RecipientChunk:
     """An answer of registry's.
 
-    The two rooms' answers agree in their first field, so its bytes are those of the answer of
-    ours that they become: what is passed on whole is never taken apart.
+    The two rooms' answers agree in their first fields, so its bytes are those of the answer of
+    ours that they become: what is passed on whole is never written anew.
     """
 
     def __init__(self, content: bytes) -> None:
         self.content = content
 
     @cached_property
+    def _answer(self) -> targeting_service.ResolveSlicesResponse:
+        return targeting_service.ResolveSlicesResponse.FromString(self.content)
+
+    @property
     def recipients(self) -> recipient_pb2.Recipients:
-        return targeting_service.ResolveSliceResponse.FromString(self.content).recipients
+        return self._answer.recipients
+
+    @property
+    def place(self) -> int:
+        return self._answer.place
+
+    def at(self, place: int) -> bytes:
+        """The bytes of the answer, at a place among the slices; the last word on it counts."""
+        return self.content if place == self.place else self.content + PLACE + bytes([place])
 
     def __len__(self) -> int:
         return len(self.recipients.uids)
@@ -58,13 +74,13 @@ class RecipientChunk:
             apns_environments=_pick(found.apns_environments, rows),
             newer_twin_uids=_pick(found.newer_twin_uids, rows),
         )
-        answer = targeting_service.ResolveSliceResponse(recipients=kept)
+        answer = targeting_service.ResolveSlicesResponse(recipients=kept, place=self.place)
         return RecipientChunk(answer.SerializeToString())
 
 
-def write_answer(answer: Message | RecipientChunk) -> bytes:
-    """The bytes of an answer of ours."""
-    return answer.content if isinstance(answer, RecipientChunk) else answer.SerializeToString()
+def write_answer(answer: Message | bytes) -> bytes:
+    """The bytes of an answer of ours, which may be there already."""
+    return answer if isinstance(answer, bytes) else answer.SerializeToString()
 
 
 def _pick(column: Any, rows: Sequence[int]) -> list[Any]:  # noqa: ANN401  a repeated field of whatever kind

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from carillon.registry.v1 import device_service_pb2_grpc as device_rpc
 from carillon.registry.v1 import recipient_service_pb2 as recipient_service
 from carillon.registry.v1 import recipient_service_pb2_grpc as recipient_rpc
 from services.kit import client
+from services.kit.sharing import Sharing
 from services.targeting.api import wire
 from services.targeting.api.chunks import RecipientChunk
 from services.targeting.domain.faults import RegistryUnavailable
@@ -46,6 +48,17 @@ class ApplicationUnknown(Exception):
     """Registry knows no such application: it was deleted, and we are about to hear of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What stretches have in common that are read in one call."""
+
+    app_id: UUID
+    audience: Audience
+    of_any_platform: bool
+    limit: int
+    backward: bool
+
+
 class Registry:
     """Identities, Recipients[RecipientChunk] and ChangeFeed.
 
@@ -65,6 +78,8 @@ class Registry:
         self._batch_get_recipients = _chunk_method(
             channel, "BatchGetRecipients", recipient_service.BatchGetRecipientsRequest
         )
+        self._listings = Sharing(self._list)
+        self._groups = Sharing(self._get)
         self._seconds = seconds
         self._stream_seconds = stream_seconds
 
@@ -113,24 +128,43 @@ class Registry:
     async def within(
         self, app_id: UUID, audience: Audience, piece: Slice, limit: int, *, backward: bool = False
     ) -> AsyncGenerator[RecipientChunk, None]:
-        request = recipient_service.ListRecipientsRequest(
-            app_id=str(app_id),
-            filter=_render_filter(audience),
-            slice=wire.render_slice(piece),
-            limit=limit,
-            backward=backward,
-        )
-        async with aclosing(self._read(self._list_recipients(request))) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        kind = Listing(app_id, audience, piece.platform is None, limit, backward)
+        for chunk in await self._listings.ask(kind, piece):
+            yield chunk
 
     async def among(
         self, app_id: UUID, uids: Sequence[int]
     ) -> AsyncGenerator[RecipientChunk, None]:
-        request = recipient_service.BatchGetRecipientsRequest(app_id=str(app_id), uids=uids)
-        async with aclosing(self._read(self._batch_get_recipients(request))) as chunks:
+        for chunk in await self._groups.ask(app_id, uids):
+            yield chunk
+
+    async def _list(self, kind: Listing, pieces: Sequence[Slice]) -> list[list[RecipientChunk]]:
+        request = recipient_service.ListRecipientsRequest(
+            app_id=str(kind.app_id),
+            filter=_render_filter(kind.audience),
+            slices=[wire.render_slice(piece) for piece in pieces],
+            limit=kind.limit,
+            backward=kind.backward,
+        )
+        return await self._sort(self._list_recipients(request), len(pieces))
+
+    async def _get(
+        self, app_id: UUID, groups: Sequence[Sequence[int]]
+    ) -> list[list[RecipientChunk]]:
+        request = recipient_service.BatchGetRecipientsRequest(
+            app_id=str(app_id), groups=[recipient_service.UidGroup(uids=uids) for uids in groups]
+        )
+        return await self._sort(self._batch_get_recipients(request), len(groups))
+
+    async def _sort(
+        self, call: grpc.aio.UnaryStreamCall[Any, RecipientChunk], count: int
+    ) -> list[list[RecipientChunk]]:
+        """The chunks of a stream by their places."""
+        found: list[list[RecipientChunk]] = [[] for _ in range(count)]
+        async with aclosing(self._read(call)) as chunks:
             async for chunk in chunks:
-                yield chunk
+                found[chunk.place].append(chunk)
+        return found
 
     async def changes(self, position: str) -> Changes:
         request = change_service.ListChangesRequest(position=position)

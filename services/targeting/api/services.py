@@ -46,8 +46,8 @@ def _pass_bytes_on(server: grpc.aio.Server, targets: TargetingServicer) -> None:
     """Let what streams recipients answer with registry's own bytes; the last to register counts."""
     stream = grpc.unary_stream_rpc_method_handler
     streams: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "ResolveSlice": stream(
-            targets.ResolveSlice, pb.ResolveSliceRequest.FromString, write_answer
+        "ResolveSlices": stream(
+            targets.ResolveSlices, pb.ResolveSlicesRequest.FromString, write_answer
         ),
         "ResolveUids": stream(targets.ResolveUids, pb.ResolveUidsRequest.FromString, write_answer),
     }

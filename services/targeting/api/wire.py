@@ -36,6 +36,7 @@ MAX_DESCRIPTION = 1024
 MAX_MATCHERS = 100
 MAX_VALUES = 100
 MAX_UIDS = 2000
+MAX_SLICES = 32
 
 ANY_PLATFORM = platform_pb2.PLATFORM_UNSPECIFIED
 FROM_PLATFORM, TO_PLATFORM = platform_wire.FROM_PLATFORM, platform_wire.TO_PLATFORM
@@ -72,13 +73,18 @@ def _parse_platforms(field: str, values: Sequence[Any]) -> tuple[Platform, ...]:
     return tuple(TO_PLATFORM[value] for value in values)
 
 
-def parse_slice(piece: recipient_pb2.Slice) -> Slice:
+def parse_slices(pieces: Sequence[recipient_pb2.Slice]) -> list[Slice]:
+    checks.size("slices", pieces, MAX_SLICES)
+    return [parse_slice(f"slices[{place}]", piece) for place, piece in enumerate(pieces)]
+
+
+def parse_slice(field: str, piece: recipient_pb2.Slice) -> Slice:
     if piece.platform != ANY_PLATFORM and piece.platform not in TO_PLATFORM:
-        raise FieldInvalid("slice.platform", f"must be a known platform, not {piece.platform}")
+        raise FieldInvalid(f"{field}.platform", f"must be a known platform, not {piece.platform}")
     if piece.after_uid < 0:
-        raise FieldInvalid("slice.after_uid", f"must be 0 to {MAX_UID}, not {piece.after_uid}")
+        raise FieldInvalid(f"{field}.after_uid", f"must be 0 to {MAX_UID}, not {piece.after_uid}")
     if piece.through_uid <= piece.after_uid:
-        raise FieldInvalid("slice.through_uid", "must be above after_uid")
+        raise FieldInvalid(f"{field}.through_uid", "must be above after_uid")
     return read_slice(piece)
 
 

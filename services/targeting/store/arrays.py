@@ -1,6 +1,6 @@
 """Lists as one parameter each, so that a statement is the same however long they are."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from services.targeting.domain.platforms import Platform
+from services.targeting.domain.slices import Slice
 from services.targeting.store.tables import PLATFORM_NUMBERS
 
 
@@ -36,3 +37,40 @@ def as_rows(name: str, **columns: sa.Cast[Any]) -> sa.TableValuedAlias:
 def _item_type(array: sa.Cast[Any]) -> TypeEngine[Any]:
     item: TypeEngine[Any] = array.type.item_type  # type: ignore[attr-defined]  # all are arrays
     return item
+
+
+APP_ID = sa.bindparam("app_id", type_=sa.Uuid)
+MOST = sa.bindparam("most", type_=sa.BigInteger)
+
+
+def bound_numbers(name: str) -> sa.BindParameter[Any]:
+    """Numbers that a prepared statement is given under a name."""
+    return sa.bindparam(name, type_=sa.ARRAY(sa.BigInteger))
+
+
+def stretches() -> sa.TableValuedAlias:
+    """The stretches that a prepared statement is given, as rows with their places from 1."""
+    return (
+        sa.func.unnest(bound_numbers("after_uids"), bound_numbers("through_uids"))
+        .table_valued(
+            sa.column("after_uid", sa.BigInteger),
+            sa.column("through_uid", sa.BigInteger),
+            with_ordinality="place",
+        )
+        .render_derived(name="stretch")
+    )
+
+
+def bounds_of(pieces: Sequence[Slice]) -> dict[str, list[int]]:
+    return {
+        "after_uids": [piece.after_uid for piece in pieces],
+        "through_uids": [piece.through_uid for piece in pieces],
+    }
+
+
+def by_place(rows: Iterable[tuple[int, int]], count: int) -> list[list[int]]:
+    """Uids by the places of their stretches, in the order of the rows."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    for place, uid in rows:
+        found[place - 1].append(uid)
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,15 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kit.prepared import Prepared
 from services.targeting.domain.platforms import Platform
 from services.targeting.domain.slices import Slice
-from services.targeting.store.arrays import as_rows, numbers, platform_numbers
+from services.targeting.store.arrays import (
+    APP_ID,
+    MOST,
+    as_rows,
+    bound_numbers,
+    bounds_of,
+    by_place,
+    numbers,
+    stretches,
+)
 from services.targeting.store.tables import PLATFORM_NUMBERS, subscriptions
 
-NUMBERS = sa.ARRAY(sa.BigInteger)
+NUMBERS, SMALL_NUMBERS = sa.ARRAY(sa.BigInteger), sa.ARRAY(sa.SmallInteger)
 HOLDINGS = Prepared(
     sa.select(subscriptions.c.tag_id, subscriptions.c.uid).where(
-        subscriptions.c.app_id == sa.bindparam("app_id", type_=sa.Uuid),
-        subscriptions.c.uid == sa.any_(sa.bindparam("uids", type_=NUMBERS)),
-        subscriptions.c.tag_id == sa.any_(sa.bindparam("tag_ids", type_=NUMBERS)),
+        subscriptions.c.app_id == APP_ID,
+        subscriptions.c.uid == sa.any_(bound_numbers("uids")),
+        subscriptions.c.tag_id == sa.any_(bound_numbers("tag_ids")),
     )
 )
 
@@ -108,34 +118,54 @@ async def members(
     app_id: UUID,
     tag_ids: Sequence[int],
     platforms: Sequence[Platform],
-    piece: Slice,
+    pieces: Sequence[Slice],
     limit: int,
-) -> list[int]:
-    """The lowest `limit` uids in a slice that are subscribed to one of the tags."""
-    tag = as_rows("tag", tag_id=numbers(tag_ids))
-    platform = as_rows("platform", number=platform_numbers(platforms))
-    # Each (tag, platform) is one stretch of the key, so that no more than needed is read of any.
+) -> list[list[int]]:
+    """Of each slice, the lowest `limit` uids that are subscribed to one of the tags."""
+    rows = await MEMBERS.fetch(
+        tx,
+        app_id=app_id,
+        tag_ids=tag_ids,
+        platforms=[PLATFORM_NUMBERS[platform] for platform in platforms],
+        most=limit,
+        **bounds_of(pieces),
+    )
+    return by_place(rows, len(pieces))
+
+
+def _select_members() -> sa.Select[Any]:
+    """Each (stretch, tag, platform) is one stretch of the key: no more than needed is read."""
+    stretch = stretches()
+    tag = as_rows("tag", tag_id=sa.cast(bound_numbers("tag_ids"), NUMBERS))
+    numbered = sa.cast(sa.bindparam("platforms", type_=SMALL_NUMBERS), SMALL_NUMBERS)
+    platform = as_rows("platform", number=numbered)
     lowest = (
         sa.select(subscriptions.c.uid)
         .where(
-            subscriptions.c.app_id == app_id,
+            subscriptions.c.app_id == APP_ID,
             subscriptions.c.tag_id == tag.c.tag_id,
             subscriptions.c.platform == platform.c.number,
-            subscriptions.c.uid > piece.after_uid,
-            subscriptions.c.uid <= piece.through_uid,
+            subscriptions.c.uid > stretch.c.after_uid,
+            subscriptions.c.uid <= stretch.c.through_uid,
         )
         .order_by(subscriptions.c.uid)
-        .limit(limit)
+        .limit(MOST)
+        .correlate(stretch, tag, platform)
         .lateral("lowest")
     )
-    statement = (
+    held = (
         sa.select(lowest.c.uid)
         .select_from(tag.join(platform, sa.true()).join(lowest, sa.true()))
         .distinct()
         .order_by(lowest.c.uid)
-        .limit(limit)
+        .limit(MOST)
+        .correlate(stretch)
+        .lateral("held")
     )
-    return list((await tx.execute(statement)).scalars())
+    return sa.select(stretch.c.place, held.c.uid).select_from(stretch.join(held, sa.true()))
+
+
+MEMBERS = Prepared(_select_members())
 
 
 async def holders(

@@ -2,17 +2,53 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.prepared import Prepared
 from services.targeting.domain.events import EventKind
 from services.targeting.domain.slices import Slice
 from services.targeting.store import events
-from services.targeting.store.arrays import as_rows, guids, numbers
+from services.targeting.store.arrays import (
+    APP_ID,
+    MOST,
+    as_rows,
+    bound_numbers,
+    bounds_of,
+    by_place,
+    guids,
+    numbers,
+    stretches,
+)
 from services.targeting.store.tables import opt_outs, removals
+
+
+def _select_within() -> sa.Select[Any]:
+    stretch = stretches()
+    out = (
+        sa.select(opt_outs.c.uid)
+        .where(
+            opt_outs.c.app_id == APP_ID,
+            opt_outs.c.uid > stretch.c.after_uid,
+            opt_outs.c.uid <= stretch.c.through_uid,
+        )
+        .limit(MOST)
+        .correlate(stretch)
+        .lateral("out")
+    )
+    return sa.select(stretch.c.place, out.c.uid).select_from(stretch.join(out, sa.true()))
+
+
+WITHIN = Prepared(_select_within())
+AMONG = Prepared(
+    sa.select(opt_outs.c.uid).where(
+        opt_outs.c.app_id == APP_ID, opt_outs.c.uid == sa.any_(bound_numbers("uids"))
+    )
+)
 
 
 async def leave(tx: AsyncConnection, app_id: UUID, uid: int, now: datetime) -> bool:
@@ -40,26 +76,17 @@ async def come_back(tx: AsyncConnection, app_id: UUID, uid: int, now: datetime) 
     return (await tx.execute(sa.select(back.c.uid).add_cte(told))).first() is not None
 
 
-async def within(tx: AsyncConnection, app_id: UUID, piece: Slice, limit: int) -> list[int]:
-    """At most `limit` uids in a stretch that are out, of whatever platform."""
-    statement = (
-        sa.select(opt_outs.c.uid)
-        .where(
-            opt_outs.c.app_id == app_id,
-            opt_outs.c.uid > piece.after_uid,
-            opt_outs.c.uid <= piece.through_uid,
-        )
-        .limit(limit)
-    )
-    return list((await tx.execute(statement)).scalars())
+async def within(
+    tx: AsyncConnection, app_id: UUID, pieces: Sequence[Slice], limit: int
+) -> list[list[int]]:
+    """Of each stretch, at most `limit` uids that are out, of whatever platform."""
+    rows = await WITHIN.fetch(tx, app_id=app_id, **bounds_of(pieces), most=limit)
+    return by_place(rows, len(pieces))
 
 
 async def among(tx: AsyncConnection, app_id: UUID, uids: Sequence[int]) -> list[int]:
     """Those of the uids that are out."""
-    statement = sa.select(opt_outs.c.uid).where(
-        opt_outs.c.app_id == app_id, opt_outs.c.uid == sa.any_(numbers(uids))
-    )
-    return list((await tx.execute(statement)).scalars())
+    return [uid for (uid,) in await AMONG.fetch(tx, app_id=app_id, uids=uids)]
 
 
 async def count(tx: AsyncConnection, app_id: UUID) -> int:

@@ -11,13 +11,21 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.paging import Window
+from services.kit.prepared import Prepared
 from services.targeting.domain.tags import Tag, TextField, TextMatcher
 from services.targeting.store import counts
-from services.targeting.store.arrays import texts
+from services.targeting.store.arrays import APP_ID, texts
 from services.targeting.store.tables import removals, tags
 
 COLUMNS = (tags.c.name, tags.c.description, tags.c.create_time, tags.c.update_time)
 SEARCHED = {TextField.NAME: tags.c.name, TextField.DESCRIPTION: tags.c.description}
+
+IDS = Prepared(
+    sa.select(tags.c.name, tags.c.tag_id).where(
+        tags.c.app_id == APP_ID,
+        tags.c.name == sa.any_(sa.bindparam("names", type_=sa.ARRAY(sa.Text))),
+    )
+)
 
 
 async def create(
@@ -101,10 +109,7 @@ async def page(
 
 async def ids_of(tx: AsyncConnection, app_id: UUID, names: Sequence[str]) -> dict[str, int]:
     """The numbers of these tags by name; names that are no tags are left out."""
-    statement = sa.select(tags.c.name, tags.c.tag_id).where(
-        tags.c.app_id == app_id, tags.c.name == sa.any_(texts(names))
-    )
-    return {row.name: row.tag_id for row in await tx.execute(statement)}
+    return dict(await IDS.fetch(tx, app_id=app_id, names=names))
 
 
 async def ids_matching(

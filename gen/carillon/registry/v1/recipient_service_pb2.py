@@ -26,7 +26,7 @@ from carillon.type.v1 import platform_pb2 as carillon_dot_type_dot_v1_dot_platfo
 from carillon.type.v1 import recipient_pb2 as carillon_dot_type_dot_v1_dot_recipient__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,carillon/registry/v1/recipient_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a carillon/type/v1/recipient.proto\"\x9d\x01\n\x0fRecipientFilter\x12\x12\n\x08\x65veryone\x18\x01 \x01(\x08H\x00\x12\x37\n\ndevice_ids\x18\x02 \x01(\x0b\x32!.carillon.registry.v1.FilterNamesH\x00\x12\x35\n\x08user_ids\x18\x03 \x01(\x0b\x32!.carillon.registry.v1.FilterNamesH\x00\x42\x06\n\x04kind\"\x1c\n\x0b\x46ilterNames\x12\r\n\x05names\x18\x01 \x03(\t\"\xb8\x01\n\x16SliceRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x35\n\x06\x66ilter\x18\x02 \x01(\x0b\x32%.carillon.registry.v1.RecipientFilter\x12-\n\tplatforms\x18\x03 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x12\n\nslice_size\x18\x04 \x01(\x05\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\"X\n\x17SliceRecipientsResponse\x12\'\n\x06slices\x18\x01 \x03(\x0b\x32\x17.carillon.type.v1.Slice\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\xa7\x01\n\x15ListRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x35\n\x06\x66ilter\x18\x02 \x01(\x0b\x32%.carillon.registry.v1.RecipientFilter\x12&\n\x05slice\x18\x03 \x01(\x0b\x32\x17.carillon.type.v1.Slice\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x10\n\x08\x62\x61\x63kward\x18\x05 \x01(\x08\"J\n\x16ListRecipientsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\"9\n\x19\x42\x61tchGetRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x0c\n\x04uids\x18\x02 \x03(\x03\"N\n\x1a\x42\x61tchGetRecipientsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients2\xee\x02\n\x10RecipientService\x12p\n\x0fSliceRecipients\x12,.carillon.registry.v1.SliceRecipientsRequest\x1a-.carillon.registry.v1.SliceRecipientsResponse0\x01\x12m\n\x0eListRecipients\x12+.carillon.registry.v1.ListRecipientsRequest\x1a,.carillon.registry.v1.ListRecipientsResponse0\x01\x12y\n\x12\x42\x61tchGetRecipients\x12/.carillon.registry.v1.BatchGetRecipientsRequest\x1a\x30.carillon.registry.v1.BatchGetRecipientsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,carillon/registry/v1/recipient_service.proto\x12\x14\x63\x61rillon.registry.v1\x1a\x1f\x63\x61rillon/type/v1/platform.proto\x1a carillon/type/v1/recipient.proto\"\x9d\x01\n\x0fRecipientFilter\x12\x12\n\x08\x65veryone\x18\x01 \x01(\x08H\x00\x12\x37\n\ndevice_ids\x18\x02 \x01(\x0b\x32!.carillon.registry.v1.FilterNamesH\x00\x12\x35\n\x08user_ids\x18\x03 \x01(\x0b\x32!.carillon.registry.v1.FilterNamesH\x00\x42\x06\n\x04kind\"\x1c\n\x0b\x46ilterNames\x12\r\n\x05names\x18\x01 \x03(\t\"\xb8\x01\n\x16SliceRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x35\n\x06\x66ilter\x18\x02 \x01(\x0b\x32%.carillon.registry.v1.RecipientFilter\x12-\n\tplatforms\x18\x03 \x03(\x0e\x32\x1a.carillon.type.v1.Platform\x12\x12\n\nslice_size\x18\x04 \x01(\x05\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\"X\n\x17SliceRecipientsResponse\x12\'\n\x06slices\x18\x01 \x03(\x0b\x32\x17.carillon.type.v1.Slice\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\xa8\x01\n\x15ListRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12\x35\n\x06\x66ilter\x18\x02 \x01(\x0b\x32%.carillon.registry.v1.RecipientFilter\x12\'\n\x06slices\x18\x03 \x03(\x0b\x32\x17.carillon.type.v1.Slice\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x10\n\x08\x62\x61\x63kward\x18\x05 \x01(\x08\"Y\n\x16ListRecipientsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\x12\r\n\x05place\x18\x02 \x01(\x05\"[\n\x19\x42\x61tchGetRecipientsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12.\n\x06groups\x18\x02 \x03(\x0b\x32\x1e.carillon.registry.v1.UidGroup\"\x18\n\x08UidGroup\x12\x0c\n\x04uids\x18\x01 \x03(\x03\"]\n\x1a\x42\x61tchGetRecipientsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\x12\r\n\x05place\x18\x02 \x01(\x05\x32\xee\x02\n\x10RecipientService\x12p\n\x0fSliceRecipients\x12,.carillon.registry.v1.SliceRecipientsRequest\x1a-.carillon.registry.v1.SliceRecipientsResponse0\x01\x12m\n\x0eListRecipients\x12+.carillon.registry.v1.ListRecipientsRequest\x1a,.carillon.registry.v1.ListRecipientsResponse0\x01\x12y\n\x12\x42\x61tchGetRecipients\x12/.carillon.registry.v1.BatchGetRecipientsRequest\x1a\x30.carillon.registry.v1.BatchGetRecipientsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SLICERECIPIENTSRESPONSE']._serialized_start=514
   _globals['_SLICERECIPIENTSRESPONSE']._serialized_end=602
   _globals['_LISTRECIPIENTSREQUEST']._serialized_start=605
-  _globals['_LISTRECIPIENTSREQUEST']._serialized_end=772
-  _globals['_LISTRECIPIENTSRESPONSE']._serialized_start=774
-  _globals['_LISTRECIPIENTSRESPONSE']._serialized_end=848
-  _globals['_BATCHGETRECIPIENTSREQUEST']._serialized_start=850
-  _globals['_BATCHGETRECIPIENTSREQUEST']._serialized_end=907
-  _globals['_BATCHGETRECIPIENTSRESPONSE']._serialized_start=909
-  _globals['_BATCHGETRECIPIENTSRESPONSE']._serialized_end=987
-  _globals['_RECIPIENTSERVICE']._serialized_start=990
-  _globals['_RECIPIENTSERVICE']._serialized_end=1356
+  _globals['_LISTRECIPIENTSREQUEST']._serialized_end=773
+  _globals['_LISTRECIPIENTSRESPONSE']._serialized_start=775
+  _globals['_LISTRECIPIENTSRESPONSE']._serialized_end=864
+  _globals['_BATCHGETRECIPIENTSREQUEST']._serialized_start=866
+  _globals['_BATCHGETRECIPIENTSREQUEST']._serialized_end=957
+  _globals['_UIDGROUP']._serialized_start=959
+  _globals['_UIDGROUP']._serialized_end=983
+  _globals['_BATCHGETRECIPIENTSRESPONSE']._serialized_start=985
+  _globals['_BATCHGETRECIPIENTSRESPONSE']._serialized_end=1078
+  _globals['_RECIPIENTSERVICE']._serialized_start=1081
+  _globals['_RECIPIENTSERVICE']._serialized_end=1447
 # @@protoc_insertion_point(module_scope)

@@ -148,13 +148,15 @@ class ListRecipientsRequest(_message.Message):
 
     APP_ID_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
-    SLICE_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     BACKWARD_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     limit: _builtins.int
-    """Required. 1 to 2001: at most so many are streamed, the lowest uids first."""
+    """Required. 1 to 2001: at most so many are streamed of each, the lowest uids
+    first.
+    """
     backward: _builtins.bool
     """Optional. From the other end: the highest uids first."""
     @_builtins.property
@@ -162,21 +164,21 @@ class ListRecipientsRequest(_message.Message):
         """Required."""
 
     @_builtins.property
-    def slice(self) -> _recipient_pb2.Slice:
-        """Required."""
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Slice]:
+        """Required. 1 to 32: all of a platform, or all of none."""
 
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         filter: Global___RecipientFilter | None = ...,
-        slice: _recipient_pb2.Slice | None = ...,
+        slices: _abc.Iterable[_recipient_pb2.Slice] | None = ...,
         limit: _builtins.int = ...,
         backward: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "slice", b"slice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backward", b"backward", "filter", b"filter", "limit", b"limit", "slice", b"slice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backward", b"backward", "filter", b"filter", "limit", b"limit", "slices", b"slices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -187,6 +189,9 @@ class ListRecipientsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    place: _builtins.int
+    """In which of the slices they stand, from 0."""
     @_builtins.property
     def recipients(self) -> _recipient_pb2.Recipients:
         """1 to 500."""
@@ -195,10 +200,11 @@ class ListRecipientsResponse(_message.Message):
         self,
         *,
         recipients: _recipient_pb2.Recipients | None = ...,
+        place: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,32 +215,57 @@ class BatchGetRecipientsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
-    UIDS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     @_builtins.property
-    def uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Required. 1 to 2001, ascending."""
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___UidGroup]:
+        """Required. 1 to 32."""
 
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
-        uids: _abc.Iterable[_builtins.int] | None = ...,
+        groups: _abc.Iterable[Global___UidGroup] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "uids", b"uids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "groups", b"groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetRecipientsRequest: _TypeAlias = BatchGetRecipientsRequest  # noqa: Y015
 
 @_typing.final
+class UidGroup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UIDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def uids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """1 to 2001, ascending."""
+
+    def __init__(
+        self,
+        *,
+        uids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["uids", b"uids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UidGroup: _TypeAlias = UidGroup  # noqa: Y015
+
+@_typing.final
 class BatchGetRecipientsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    place: _builtins.int
+    """Of which of the groups they are, from 0."""
     @_builtins.property
     def recipients(self) -> _recipient_pb2.Recipients:
         """1 to 500."""
@@ -243,10 +274,11 @@ class BatchGetRecipientsResponse(_message.Message):
         self,
         *,
         recipients: _recipient_pb2.Recipients | None = ...,
+        place: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

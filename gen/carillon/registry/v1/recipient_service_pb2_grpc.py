@@ -71,7 +71,9 @@ class RecipientServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRecipients(self, request, context):
-        """Streams who stands in a stretch of uids now.
+        """Streams who stands in each of some stretches of uids now, one stretch after
+        the other. They share a call, because a call costs as much as some hundreds
+        of recipients do.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID
@@ -81,8 +83,8 @@ class RecipientServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetRecipients(self, request, context):
-        """Streams the recipients behind these uids, in their order; who cannot be
-        reached now is left out.
+        """Streams the recipients behind these uids, group by group and in their order;
+        who cannot be reached now is left out.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID

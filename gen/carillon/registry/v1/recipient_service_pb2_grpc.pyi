@@ -44,14 +44,16 @@ class RecipientServiceStub:
       NOT_FOUND        APPLICATION_NOT_FOUND
     """
     ListRecipients: _grpc.UnaryStreamMultiCallable[_recipient_service_pb2.ListRecipientsRequest, _recipient_service_pb2.ListRecipientsResponse]
-    """Streams who stands in a stretch of uids now.
+    """Streams who stands in each of some stretches of uids now, one stretch after
+    the other. They share a call, because a call costs as much as some hundreds
+    of recipients do.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
     BatchGetRecipients: _grpc.UnaryStreamMultiCallable[_recipient_service_pb2.BatchGetRecipientsRequest, _recipient_service_pb2.BatchGetRecipientsResponse]
-    """Streams the recipients behind these uids, in their order; who cannot be
-    reached now is left out.
+    """Streams the recipients behind these uids, group by group and in their order;
+    who cannot be reached now is left out.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -73,14 +75,16 @@ class RecipientServiceAsyncStub(RecipientServiceStub):
       NOT_FOUND        APPLICATION_NOT_FOUND
     """
     ListRecipients: _aio.UnaryStreamMultiCallable[_recipient_service_pb2.ListRecipientsRequest, _recipient_service_pb2.ListRecipientsResponse]  # type: ignore[assignment]
-    """Streams who stands in a stretch of uids now.
+    """Streams who stands in each of some stretches of uids now, one stretch after
+    the other. They share a call, because a call costs as much as some hundreds
+    of recipients do.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
     """
     BatchGetRecipients: _aio.UnaryStreamMultiCallable[_recipient_service_pb2.BatchGetRecipientsRequest, _recipient_service_pb2.BatchGetRecipientsResponse]  # type: ignore[assignment]
-    """Streams the recipients behind these uids, in their order; who cannot be
-    reached now is left out.
+    """Streams the recipients behind these uids, group by group and in their order;
+    who cannot be reached now is left out.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -111,7 +115,9 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipient_service_pb2.ListRecipientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_recipient_service_pb2.ListRecipientsResponse], _abc.AsyncIterator[_recipient_service_pb2.ListRecipientsResponse]]:
-        """Streams who stands in a stretch of uids now.
+        """Streams who stands in each of some stretches of uids now, one stretch after
+        the other. They share a call, because a call costs as much as some hundreds
+        of recipients do.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID
@@ -123,8 +129,8 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipient_service_pb2.BatchGetRecipientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_recipient_service_pb2.BatchGetRecipientsResponse], _abc.AsyncIterator[_recipient_service_pb2.BatchGetRecipientsResponse]]:
-        """Streams the recipients behind these uids, in their order; who cannot be
-        reached now is left out.
+        """Streams the recipients behind these uids, group by group and in their order;
+        who cannot be reached now is left out.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID

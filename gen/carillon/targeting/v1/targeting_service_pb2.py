@@ -26,7 +26,7 @@ from carillon.type.v1 import recipient_pb2 as carillon_dot_type_dot_v1_dot_recip
 from carillon.type.v1 import target_pb2 as carillon_dot_type_dot_v1_dot_target__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-carillon/targeting/v1/targeting_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a carillon/type/v1/recipient.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\"d\n\x12SliceTargetRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"T\n\x13SliceTargetResponse\x12\'\n\x06slices\x18\x01 \x03(\x0b\x32\x17.carillon.type.v1.Slice\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"w\n\x13ResolveSliceRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12&\n\x05slice\x18\x03 \x01(\x0b\x32\x17.carillon.type.v1.Slice\"\x80\x01\n\x14ResolveSliceResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\x12\x1f\n\x12\x63ontinue_after_uid\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x15\n\x13_continue_after_uid\"\\\n\x12ResolveUidsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x0c\n\x04uids\x18\x03 \x03(\x03\"G\n\x13ResolveUidsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\"N\n\x12\x43heckTargetRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\",\n\x13\x43heckTargetResponse\x12\x15\n\runknown_names\x18\x01 \x03(\t2\xb3\x03\n\x10TargetingService\x12\x66\n\x0bSliceTarget\x12).carillon.targeting.v1.SliceTargetRequest\x1a*.carillon.targeting.v1.SliceTargetResponse0\x01\x12i\n\x0cResolveSlice\x12*.carillon.targeting.v1.ResolveSliceRequest\x1a+.carillon.targeting.v1.ResolveSliceResponse0\x01\x12\x66\n\x0bResolveUids\x12).carillon.targeting.v1.ResolveUidsRequest\x1a*.carillon.targeting.v1.ResolveUidsResponse0\x01\x12\x64\n\x0b\x43heckTarget\x12).carillon.targeting.v1.CheckTargetRequest\x1a*.carillon.targeting.v1.CheckTargetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-carillon/targeting/v1/targeting_service.proto\x12\x15\x63\x61rillon.targeting.v1\x1a carillon/type/v1/recipient.proto\x1a\x1d\x63\x61rillon/type/v1/target.proto\"d\n\x12SliceTargetRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"T\n\x13SliceTargetResponse\x12\'\n\x06slices\x18\x01 \x03(\x0b\x32\x17.carillon.type.v1.Slice\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"y\n\x14ResolveSlicesRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\'\n\x06slices\x18\x03 \x03(\x0b\x32\x17.carillon.type.v1.Slice\"\x90\x01\n\x15ResolveSlicesResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.Recipients\x12\r\n\x05place\x18\x02 \x01(\x05\x12\x1f\n\x12\x63ontinue_after_uid\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x15\n\x13_continue_after_uid\"\\\n\x12ResolveUidsRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\x12\x0c\n\x04uids\x18\x03 \x03(\x03\"T\n\x13ResolveUidsResponse\x12\x30\n\nrecipients\x18\x01 \x01(\x0b\x32\x1c.carillon.type.v1.RecipientsJ\x04\x08\x02\x10\x03R\x05place\"N\n\x12\x43heckTargetRequest\x12\x0e\n\x06\x61pp_id\x18\x01 \x01(\t\x12(\n\x06target\x18\x02 \x01(\x0b\x32\x18.carillon.type.v1.Target\",\n\x13\x43heckTargetResponse\x12\x15\n\runknown_names\x18\x01 \x03(\t2\xb6\x03\n\x10TargetingService\x12\x66\n\x0bSliceTarget\x12).carillon.targeting.v1.SliceTargetRequest\x1a*.carillon.targeting.v1.SliceTargetResponse0\x01\x12l\n\rResolveSlices\x12+.carillon.targeting.v1.ResolveSlicesRequest\x1a,.carillon.targeting.v1.ResolveSlicesResponse0\x01\x12\x66\n\x0bResolveUids\x12).carillon.targeting.v1.ResolveUidsRequest\x1a*.carillon.targeting.v1.ResolveUidsResponse0\x01\x12\x64\n\x0b\x43heckTarget\x12).carillon.targeting.v1.CheckTargetRequest\x1a*.carillon.targeting.v1.CheckTargetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,18 +37,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SLICETARGETREQUEST']._serialized_end=237
   _globals['_SLICETARGETRESPONSE']._serialized_start=239
   _globals['_SLICETARGETRESPONSE']._serialized_end=323
-  _globals['_RESOLVESLICEREQUEST']._serialized_start=325
-  _globals['_RESOLVESLICEREQUEST']._serialized_end=444
-  _globals['_RESOLVESLICERESPONSE']._serialized_start=447
-  _globals['_RESOLVESLICERESPONSE']._serialized_end=575
-  _globals['_RESOLVEUIDSREQUEST']._serialized_start=577
-  _globals['_RESOLVEUIDSREQUEST']._serialized_end=669
-  _globals['_RESOLVEUIDSRESPONSE']._serialized_start=671
-  _globals['_RESOLVEUIDSRESPONSE']._serialized_end=742
-  _globals['_CHECKTARGETREQUEST']._serialized_start=744
-  _globals['_CHECKTARGETREQUEST']._serialized_end=822
-  _globals['_CHECKTARGETRESPONSE']._serialized_start=824
-  _globals['_CHECKTARGETRESPONSE']._serialized_end=868
-  _globals['_TARGETINGSERVICE']._serialized_start=871
-  _globals['_TARGETINGSERVICE']._serialized_end=1306
+  _globals['_RESOLVESLICESREQUEST']._serialized_start=325
+  _globals['_RESOLVESLICESREQUEST']._serialized_end=446
+  _globals['_RESOLVESLICESRESPONSE']._serialized_start=449
+  _globals['_RESOLVESLICESRESPONSE']._serialized_end=593
+  _globals['_RESOLVEUIDSREQUEST']._serialized_start=595
+  _globals['_RESOLVEUIDSREQUEST']._serialized_end=687
+  _globals['_RESOLVEUIDSRESPONSE']._serialized_start=689
+  _globals['_RESOLVEUIDSRESPONSE']._serialized_end=773
+  _globals['_CHECKTARGETREQUEST']._serialized_start=775
+  _globals['_CHECKTARGETREQUEST']._serialized_end=853
+  _globals['_CHECKTARGETRESPONSE']._serialized_start=855
+  _globals['_CHECKTARGETRESPONSE']._serialized_end=899
+  _globals['_TARGETINGSERVICE']._serialized_start=902
+  _globals['_TARGETINGSERVICE']._serialized_end=1340
 # @@protoc_insertion_point(module_scope)

@@ -77,12 +77,12 @@ class SliceTargetResponse(_message.Message):
 Global___SliceTargetResponse: _TypeAlias = SliceTargetResponse  # noqa: Y015
 
 @_typing.final
-class ResolveSliceRequest(_message.Message):
+class ResolveSlicesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     APP_ID_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
-    SLICE_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """Required."""
     @_builtins.property
@@ -90,32 +90,35 @@ class ResolveSliceRequest(_message.Message):
         """Required."""
 
     @_builtins.property
-    def slice(self) -> _recipient_pb2.Slice:
-        """Required."""
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[_recipient_pb2.Slice]:
+        """Required. 1 to 32."""
 
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         target: _target_pb2.Target | None = ...,
-        slice: _recipient_pb2.Slice | None = ...,
+        slices: _abc.Iterable[_recipient_pb2.Slice] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["slice", b"slice", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "slice", b"slice", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "slices", b"slices", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ResolveSliceRequest: _TypeAlias = ResolveSliceRequest  # noqa: Y015
+Global___ResolveSlicesRequest: _TypeAlias = ResolveSlicesRequest  # noqa: Y015
 
 @_typing.final
-class ResolveSliceResponse(_message.Message):
+class ResolveSlicesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     CONTINUE_AFTER_UID_FIELD_NUMBER: _builtins.int
+    place: _builtins.int
+    """In which of the slices they stand, from 0."""
     continue_after_uid: _builtins.int
-    """Set on the last answer if the slice has outgrown 2000: the rest begins
+    """Set on the last answer of a slice if that has outgrown 2000: the rest begins
     after this uid.
     """
     @_builtins.property
@@ -126,17 +129,18 @@ class ResolveSliceResponse(_message.Message):
         self,
         *,
         recipients: _recipient_pb2.Recipients | None = ...,
+        place: _builtins.int = ...,
         continue_after_uid: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid", "recipients", b"recipients"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid", "recipients", b"recipients"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid", "continue_after_uid", b"continue_after_uid", "place", b"place", "recipients", b"recipients"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__continue_after_uid: _TypeAlias = _typing.Literal["continue_after_uid"]  # noqa: Y015
     _WhichOneofArgType__continue_after_uid: _TypeAlias = _typing.Literal["_continue_after_uid", b"_continue_after_uid"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__continue_after_uid) -> _WhichOneofReturnType__continue_after_uid | None: ...
 
-Global___ResolveSliceResponse: _TypeAlias = ResolveSliceResponse  # noqa: Y015
+Global___ResolveSlicesResponse: _TypeAlias = ResolveSlicesResponse  # noqa: Y015
 
 @_typing.final
 class ResolveUidsRequest(_message.Message):

@@ -40,10 +40,10 @@ class TargetingServiceStub:
                 request_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.SliceTargetRequest.SerializeToString,
                 response_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.SliceTargetResponse.FromString,
                 _registered_method=True)
-        self.ResolveSlice = channel.unary_stream(
-                '/carillon.targeting.v1.TargetingService/ResolveSlice',
-                request_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceRequest.SerializeToString,
-                response_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceResponse.FromString,
+        self.ResolveSlices = channel.unary_stream(
+                '/carillon.targeting.v1.TargetingService/ResolveSlices',
+                request_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesRequest.SerializeToString,
+                response_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesResponse.FromString,
                 _registered_method=True)
         self.ResolveUids = channel.unary_stream(
                 '/carillon.targeting.v1.TargetingService/ResolveUids',
@@ -73,10 +73,11 @@ class TargetingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ResolveSlice(self, request, context):
-        """Streams the recipients that the target means now within a slice, by uid.
-        At most 2000; where more have come to stand in it, the last answer says
-        where the rest begins.
+    def ResolveSlices(self, request, context):
+        """Streams the recipients that the target means now within each of some slices,
+        one slice after the other, by uid. At most 2000 of each; where more have come
+        to stand in it, its last answer says where the rest begins. Slices share a
+        call, because a call costs as much as some hundreds of recipients do.
 
         Errors:
         INVALID_ARGUMENT FIELD_INVALID
@@ -116,10 +117,10 @@ def add_TargetingServiceServicer_to_server(servicer, server):
                     request_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.SliceTargetRequest.FromString,
                     response_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.SliceTargetResponse.SerializeToString,
             ),
-            'ResolveSlice': grpc.unary_stream_rpc_method_handler(
-                    servicer.ResolveSlice,
-                    request_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceRequest.FromString,
-                    response_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceResponse.SerializeToString,
+            'ResolveSlices': grpc.unary_stream_rpc_method_handler(
+                    servicer.ResolveSlices,
+                    request_deserializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesRequest.FromString,
+                    response_serializer=carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesResponse.SerializeToString,
             ),
             'ResolveUids': grpc.unary_stream_rpc_method_handler(
                     servicer.ResolveUids,
@@ -171,7 +172,7 @@ class TargetingService:
             _registered_method=True)
 
     @staticmethod
-    def ResolveSlice(request,
+    def ResolveSlices(request,
             target,
             options=(),
             channel_credentials=None,
@@ -184,9 +185,9 @@ class TargetingService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/carillon.targeting.v1.TargetingService/ResolveSlice',
-            carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceRequest.SerializeToString,
-            carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSliceResponse.FromString,
+            '/carillon.targeting.v1.TargetingService/ResolveSlices',
+            carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesRequest.SerializeToString,
+            carillon_dot_targeting_dot_v1_dot_targeting__service__pb2.ResolveSlicesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,10 +41,11 @@ class TargetingServiceStub:
       INVALID_ARGUMENT FIELD_INVALID
       UNAVAILABLE      REGISTRY_UNAVAILABLE
     """
-    ResolveSlice: _grpc.UnaryStreamMultiCallable[_targeting_service_pb2.ResolveSliceRequest, _targeting_service_pb2.ResolveSliceResponse]
-    """Streams the recipients that the target means now within a slice, by uid.
-    At most 2000; where more have come to stand in it, the last answer says
-    where the rest begins.
+    ResolveSlices: _grpc.UnaryStreamMultiCallable[_targeting_service_pb2.ResolveSlicesRequest, _targeting_service_pb2.ResolveSlicesResponse]
+    """Streams the recipients that the target means now within each of some slices,
+    one slice after the other, by uid. At most 2000 of each; where more have come
+    to stand in it, its last answer says where the rest begins. Slices share a
+    call, because a call costs as much as some hundreds of recipients do.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -78,10 +79,11 @@ class TargetingServiceAsyncStub(TargetingServiceStub):
       INVALID_ARGUMENT FIELD_INVALID
       UNAVAILABLE      REGISTRY_UNAVAILABLE
     """
-    ResolveSlice: _aio.UnaryStreamMultiCallable[_targeting_service_pb2.ResolveSliceRequest, _targeting_service_pb2.ResolveSliceResponse]  # type: ignore[assignment]
-    """Streams the recipients that the target means now within a slice, by uid.
-    At most 2000; where more have come to stand in it, the last answer says
-    where the rest begins.
+    ResolveSlices: _aio.UnaryStreamMultiCallable[_targeting_service_pb2.ResolveSlicesRequest, _targeting_service_pb2.ResolveSlicesResponse]  # type: ignore[assignment]
+    """Streams the recipients that the target means now within each of some slices,
+    one slice after the other, by uid. At most 2000 of each; where more have come
+    to stand in it, its last answer says where the rest begins. Slices share a
+    call, because a call costs as much as some hundreds of recipients do.
 
     Errors:
       INVALID_ARGUMENT FIELD_INVALID
@@ -120,14 +122,15 @@ class TargetingServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ResolveSlice(
+    def ResolveSlices(
         self,
-        request: _targeting_service_pb2.ResolveSliceRequest,
+        request: _targeting_service_pb2.ResolveSlicesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_targeting_service_pb2.ResolveSliceResponse], _abc.AsyncIterator[_targeting_service_pb2.ResolveSliceResponse]]:
-        """Streams the recipients that the target means now within a slice, by uid.
-        At most 2000; where more have come to stand in it, the last answer says
-        where the rest begins.
+    ) -> _typing.Union[_abc.Iterator[_targeting_service_pb2.ResolveSlicesResponse], _abc.AsyncIterator[_targeting_service_pb2.ResolveSlicesResponse]]:
+        """Streams the recipients that the target means now within each of some slices,
+        one slice after the other, by uid. At most 2000 of each; where more have come
+        to stand in it, its last answer says where the rest begins. Slices share a
+        call, because a call costs as much as some hundreds of recipients do.
 
         Errors:
           INVALID_ARGUMENT FIELD_INVALID

@@ -27,6 +27,8 @@ DEFAULT_SLICE = 500
 MAX_SLICE = 2000
 MAX_LIMIT = 2001
 MAX_IN_MESSAGE = 500
+# Stretches or groups of uids in a call.
+MAX_PLACES = 32
 # gRPC refuses messages above 4 MiB: 500 of the longest addresses are 2 MB, and variables may not
 # take more than this beside them.
 MAX_VARIABLE_BYTES = 1_500_000
@@ -80,31 +82,43 @@ def _parse_filter(filter_: recipient_service_pb2.RecipientFilter) -> Filter:
             raise FieldInvalid("filter", "must be one of everyone, device_ids, user_ids")
 
 
-def parse_stretch(
+def parse_stretches(
     request: recipient_service_pb2.ListRecipientsRequest,
-) -> tuple[UUID, Filter, Stretch, int]:
+) -> tuple[UUID, Filter, list[Stretch], int]:
     app_id = checks.guid("app_id", request.app_id)
     filter_ = _parse_filter(request.filter)
-    if not request.HasField("slice"):
-        raise FieldInvalid("slice", "must be set")
-    bounds = request.slice
+    checks.count("slices", len(request.slices), 1, MAX_PLACES)
     limit = checks.number("limit", request.limit, 1, MAX_LIMIT)
+    stretches = [
+        _parse_stretch(f"slices[{place}]", bounds, backward=request.backward)
+        for place, bounds in enumerate(request.slices)
+    ]
+    if len({stretch.platform is None for stretch in stretches}) > 1:
+        raise FieldInvalid("slices", "must all have a platform, or none of them")
+    return app_id, filter_, stretches, limit
+
+
+def _parse_stretch(field: str, bounds: recipient_pb2.Slice, *, backward: bool) -> Stretch:
     if bounds.after_uid < 0:
-        raise FieldInvalid("slice.after_uid", f"must be 0 or above, not {bounds.after_uid}")
+        raise FieldInvalid(f"{field}.after_uid", f"must be 0 or above, not {bounds.after_uid}")
     if bounds.through_uid < bounds.after_uid:
-        raise FieldInvalid("slice.through_uid", "must not be below after_uid")
+        raise FieldInvalid(f"{field}.through_uid", "must not be below after_uid")
     is_any = bounds.platform == platform_pb2.PLATFORM_UNSPECIFIED
-    wanted = None if is_any else platform.parse("slice.platform", bounds.platform)
-    stretch = Stretch(wanted, bounds.after_uid, bounds.through_uid, request.backward)
-    return app_id, filter_, stretch, limit
+    wanted = None if is_any else platform.parse(f"{field}.platform", bounds.platform)
+    return Stretch(wanted, bounds.after_uid, bounds.through_uid, backward)
 
 
-def parse_uids(values: Sequence[int]) -> list[int]:
-    checks.count("uids", len(values), 1, MAX_LIMIT)
-    uids = list(values)
-    checks.uid("uids", uids[0])
+def parse_groups(groups: Sequence[recipient_service_pb2.UidGroup]) -> list[list[int]]:
+    checks.count("groups", len(groups), 1, MAX_PLACES)
+    return [_parse_uids(f"groups[{place}].uids", group) for place, group in enumerate(groups)]
+
+
+def _parse_uids(field: str, group: recipient_service_pb2.UidGroup) -> list[int]:
+    uids = list(group.uids)
+    checks.count(field, len(uids), 1, MAX_LIMIT)
+    checks.uid(field, uids[0])
     if any(before >= uid for before, uid in pairwise(uids)):
-        raise FieldInvalid("uids", "must be ascending, each once")
+        raise FieldInvalid(field, "must be ascending, each once")
     return uids
 
 
