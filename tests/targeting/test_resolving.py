@@ -18,6 +18,8 @@ from services.targeting.domain.targets import (
     OfUsers,
     Target,
 )
+from services.targeting.store import tags
+from tests.conftest import NOON
 from tests.targeting.book import Book, Entry, EntryChunk
 from tests.targeting.crowds import Member, crowds, flood, flood_opt_outs, new_tag, settle
 from tests.targeting.engines import make_cutter, make_resolver
@@ -169,6 +171,23 @@ async def test_chunks_are_passed_on_untouched_where_nobody_opted_out(
     parts = [part async for part in resolver.resolve_slice(app_id, Everyone(), WHOLE)]
 
     assert parts == [Sealed((Entry(1, "phone"),))]
+
+
+async def test_a_tag_that_is_deleted_on_the_way_means_nobody_more(
+    targeting_db: AsyncEngine, app_id: UUID
+) -> None:
+    book = Book()
+    book.write(app_id, Entry(1, "phone"), Entry(2, "phone"))
+    for name, uids in (("news", range(1, 2)), ("offers", range(2, 3))):
+        tag_id = await new_tag(targeting_db, app_id, name)
+        await flood(targeting_db, app_id, tag_id, Platform.ANDROID, uids)
+    resolver, target = make_resolver(targeting_db, book), OfTags(("news", "offers"))
+    assert await uids_of(resolver.resolve_slice(app_id, target, WHOLE)) == [1, 2]
+    async with targeting_db.begin() as tx:
+        await tags.delete(tx, app_id, "news", NOON)
+
+    assert await uids_of(resolver.resolve_slice(app_id, target, WHOLE)) == [2]
+    assert await uids_of(resolver.resolve_uids(app_id, target, [1, 2])) == [2]
 
 
 async def test_a_slice_of_another_platform_has_nobody(
