@@ -20,6 +20,8 @@ error_log $folder/error.log error;
 events { worker_connections 4096; }
 http {
     log_format paths '$$uri';
+    log_format times '$$msec $$uri';
+    map $$uri $$is_timed { default 0; "~$timed" 1; }
     access_log $log;
     client_body_temp_path $folder/body;
     proxy_temp_path $folder/proxy;
@@ -56,10 +58,12 @@ def serve(
     leaves_after: int = 100_000_000,
     streams: int = 1000,
     log: Path | None = None,
+    timed: str = "",
 ) -> Iterator[int]:
     """Serve until leaving, on a port that is free; a connection is left after so many requests.
 
-    `log` takes the path of each request, a line each, half a second late at most.
+    `log` takes the path of each request, a line each, half a second late at most; with `timed`, a
+    pattern, only of those that fit, and the time of each before it.
 
     Raises:
         FileNotFoundError: if there is no nginx on this machine.
@@ -77,7 +81,8 @@ def serve(
             key=issued.server_key_file,
             leaves_after=leaves_after,
             streams=streams,
-            log=f"{log} paths buffer=64k flush=500ms" if log else "off",
+            log=_describe_log(log, timed),
+            timed=timed or "^$",
         )
     )
     process = subprocess.Popen([program, "-p", folder, "-c", file])  # noqa: S603
@@ -87,6 +92,13 @@ def serve(
     finally:
         process.terminate()
         process.wait()
+
+
+def _describe_log(log: Path | None, timed: str) -> str:
+    if log is None:
+        return "off"
+    form = "times" if timed else "paths"
+    return f"{log} {form} buffer=64k flush=500ms" + (" if=$is_timed" if timed else "")
 
 
 def _find_port() -> int:
