@@ -78,6 +78,12 @@ bench-peers: .venv/.installed ## Registrations and broadcasts beside Parse Serve
 bench-rest: .venv/.installed ## REST requests a second beside a bare endpoint, and who spends the CPU
 	@$(PYTHON) -m bench.rest
 
+bench-fairness: .venv/.installed ## What other tenants notice of a broadcast to a million devices
+	@$(PYTHON) -m bench.fairness
+
+bench-scheduled: .venv/.installed ## CPU of an idle house with a million scheduled messages
+	@$(PYTHON) -m bench.scheduled
+
 bench-storm: .venv/.installed ## 20,000 devices that report SEEN and OPEN at once
 	@$(PYTHON) -m bench.storm
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.disk import weigh
 from bench.figures import describe_machine, describe_times, percentile
 from bench.tenants import MANY, Scene, open_scene
 
@@ -64,7 +65,10 @@ async def main() -> None:
             singles = await scene.send_singles(IDLE_SINGLES)
             many = await scene.send_to_many()
             tell(describe_times("Single sends, idle", singles))
+            url = scene.house.place.databases.dispatch_database_url
+            before = await weigh(url)
             busy = await measure_busy(scene)
+            written = (await weigh(url)).since(before)
             tell(describe_times(f"{len(busy.singles)} single sends, broadcast", busy.singles))
             tell(f"{MANY:,} devices: {many:.2f} s idle, {busy.many_seconds:.2f} s under broadcast")
     p50, p99 = (1000 * percentile(singles, share) for share in (0.5, 0.99))
@@ -82,6 +86,8 @@ async def main() -> None:
         "devices": devices,
         "broadcast_s": busy.broadcast_seconds,
         "notifications_per_s": devices / busy.broadcast_seconds,
+        "stored_bytes": written.stored / (devices + MANY + len(busy.singles)),
+        "logged_bytes": written.logged / (devices + MANY + len(busy.singles)),
     }
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 

@@ -1,7 +1,7 @@
 """Messages are accepted in groups: whatever is waiting when a transaction is free goes into it."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import structlog
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.faults import RequestIdReused
 from services.dispatch.domain.messages import Message, Submission
-from services.dispatch.store import messages, requests
+from services.dispatch.store import days, messages, requests
 from services.kit.batching import Coalescer
 from services.kit.faults import Fault
 
@@ -36,6 +36,7 @@ class Acceptance:
         self._ring_plans = ring_plans
         self._ring_parcels = ring_parcels
         self._group = Coalescer(self._accept_group)
+        self._open_days: set[date] = set()
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Message]:
         """All of them or none."""
@@ -83,6 +84,7 @@ class Acceptance:
             if refusal is not None:
                 raise refusal
             await messages.accept(tx, named)
+            await self._see_to_days(tx, named)
         self._ring(named)
         return named
 
@@ -96,6 +98,7 @@ class Acceptance:
             try:
                 async with self._db.begin() as tx:
                     await messages.accept(tx, everyone)
+                    await self._see_to_days(tx, everyone)
             except IntegrityError:
                 if last:
                     raise
@@ -103,6 +106,15 @@ class Acceptance:
             self._ring(everyone)
             return list(named)
         raise AssertionError("unreachable")
+
+    async def _see_to_days(self, tx: AsyncConnection, accepted: Sequence[Message]) -> None:
+        """Open the days of what begins now, unless the keeper has: our clocks may differ."""
+        for day in {each.day for each in accepted if not each.schedule.start} - self._open_days:
+            if await days.are_open(tx, day):
+                self._open_days.add(day)
+            else:
+                await days.open_days(tx, day, 1)
+                log.warning("day.opened", day=str(day))
 
     def _ring(self, accepted: Sequence[Message]) -> None:
         now_due = [each for each in accepted if not each.schedule.start]

@@ -208,15 +208,21 @@ class Planner:
                 return await counts.fold(tx, FOLD_LIMIT) == FOLD_LIMIT
 
     async def keep_house(self) -> bool:
-        """Open the coming days, forget what is beyond retention, and old request ids."""
-        now = self._clock()
-        today: date = now.date()
-        oldest = today - self._retention
+        """Open the coming days, forget what is beyond retention, and old request ids.
+
+        What is old is so by our clock and by the database's: one that jumps ahead forgets nothing.
+        """
+        ours = self._clock()
         with suppress_instrumentation():
             async with self._db.begin() as tx:
-                await days.open_days(tx, today - timedelta(days=1), DAYS_AHEAD + 1)
+                stored = await days.read_clock(tx)
+                for day in {ours.date(), stored.date()}:
+                    await days.open_days(tx, day - timedelta(days=1), DAYS_AHEAD + 1)
+                now = min(ours, stored)
                 await requests.forget_expired(tx, now)
                 await fuses.forget_confirmed(tx, FUSE_REST)
+            today: date = now.date()
+            oldest = today - self._retention
             # Before their outcomes: nobody may find a message whose day is gone.
             while await self._forget_messages(datetime.combine(oldest, time(), UTC)):
                 pass

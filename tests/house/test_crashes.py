@@ -44,6 +44,30 @@ async def test_no_delivery_of_a_broadcast_whose_sender_was_killed(
     assert {len(await sandbox.arrivals(device.token)) for device in slow} == {2}
 
 
+async def test_no_request_under_way_of_a_sender_that_is_told_to_stop(
+    world: World, app: App, sandbox: Sandbox
+) -> None:
+    slow = await asyncio.gather(*(app.register("G") for _ in range(CROWD)))
+    for device in slow:
+        await sandbox.order(address=device.token, behaviour="slow", delay=3, times=1)
+    message = await app.send("One moment, please")
+    for device in slow:
+        await sandbox.arrived(device.token)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    # SIGTERM, and waiting until the process has ended by itself.
+    await world.house.stop_room("dispatch-sender")
+    seconds = loop.time() - began
+    drained = await app.outcomes(message)
+    await world.house.start_room("dispatch-sender")
+    status = await app.ended(message)
+
+    assert seconds < 30
+    assert drained == {device.device_id: ("SENT", "") for device in slow}
+    assert status == "DISPATCHED"
+    assert {len(await sandbox.arrivals(device.token)) for device in slow} == {1}
+
+
 async def test_nothing_that_was_accepted_before_postgresql_was_restarted(
     world: World, app: App
 ) -> None:

@@ -1,6 +1,6 @@
 """What is kept by days: partitions are opened ahead, and dropped whole when their time is over."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,17 @@ async def open_days(tx: AsyncConnection, first: date, days: int) -> None:
                     f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
                 )
             )
+
+
+async def read_clock(tx: AsyncConnection) -> datetime:
+    """What time it is by the database's clock."""
+    now: datetime = (await tx.execute(sa.select(sa.func.now()))).scalar_one()
+    return now
+
+
+async def are_open(tx: AsyncConnection, day: date) -> bool:
+    names = [f"to_regclass('{_partition(table, day)}') IS NOT NULL" for table in PARTITIONED]
+    return bool((await tx.execute(sa.text(f"SELECT {' AND '.join(names)}"))).scalar_one())
 
 
 async def drop_days(tx: AsyncConnection, before: date) -> list[str]:
