@@ -41,7 +41,7 @@ def describe(ports: Ports, databases: Databases, keys: Keys, state: Path) -> lis
         "REGISTRY_ADDRESS": registry,
         "TARGETING_ADDRESS": targeting,
         "LISTEN": dispatch,
-        "ENCRYPTION_KEYS": keys.encryption_key,
+        **_encryption(keys),
         **_gateways(ports, state),
     }
     return [
@@ -84,8 +84,13 @@ def _registry(listen: str, databases: Databases, keys: Keys) -> dict[str, str]:
         "DATABASE_URL": databases.registry_database_url,
         "LISTEN": listen,
         "SECRET_PEPPER": keys.secret_pepper,
-        "ENCRYPTION_KEYS": keys.encryption_key,
+        **_encryption(keys),
     }
+
+
+def _encryption(keys: Keys) -> dict[str, str]:
+    """A key of the house's own, or a file of keys that are replaced while it runs."""
+    return from_environment("ENCRYPTION_KEYS_FILE") or {"ENCRYPTION_KEYS": keys.encryption_key}
 
 
 def _targeting(listen: str, registry: str, databases: Databases) -> dict[str, str]:

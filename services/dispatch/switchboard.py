@@ -5,8 +5,8 @@ sender mirrors what stands there, and acts on what it sees itself at once.
 """
 
 import random
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -14,9 +14,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import structlog
-from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.metrics import CallbackOptions, Observation
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.bell import Bell, work
@@ -24,6 +22,7 @@ from services.dispatch.domain.circuits import BlownFuse, Cause, Circuit, Holder,
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Parcel
+from services.dispatch.gauges import Gauges
 from services.dispatch.pacing.backoff import closed_seconds
 from services.dispatch.pacing.breaker import choose_temper
 from services.dispatch.pacing.limiter import Limiter
@@ -32,7 +31,6 @@ from services.dispatch.pacing.quota import Quota
 from services.dispatch.store import circuits, fuses, parcels
 
 log = structlog.get_logger()
-meter = metrics.get_meter("carillon.dispatch")
 
 POLL_SECONDS = 1.0
 MOVE_LIMIT = 1000
@@ -102,10 +100,23 @@ class Switchboard:
         self.bell = Bell()
         # Whoever delivers sets it: a parcel, leased to find out whether its gateway is back.
         self.on_probe: Callable[[Parcel], None] = lambda _: None
-        meter.create_observable_gauge(
-            "carillon.circuits.open", [self._observe_circuits], unit="{circuit}"
-        )
-        meter.create_observable_gauge("carillon.fuses.blown", [self._observe_fuses], unit="{fuse}")
+        Gauges(self, monotonic).register()
+
+    @property
+    def paces(self) -> Mapping[Key, Pace]:
+        return self._paces
+
+    @property
+    def quotas(self) -> Iterable[Quota]:
+        return self._quotas.values()
+
+    @property
+    def open_circuits(self) -> Iterable[Circuit]:
+        return self._open.values()
+
+    @property
+    def blown_fuses(self) -> Iterable[BlownFuse]:
+        return self._blown.values()
 
     async def run(self) -> None:
         await work("switchboard", self.step, self.bell, POLL_SECONDS)
@@ -314,22 +325,6 @@ class Switchboard:
         for parcel in leased:
             if parcel is not None:
                 self.on_probe(parcel)
-
-    def _observe_circuits(self, _: CallbackOptions) -> Iterable[Observation]:
-        counts = Counter(
-            (circuit.key.platform.name, circuit.key.gate, circuit.cause.name)
-            for circuit in self._open.values()
-        )
-        for (platform, gate, cause), count in counts.items():
-            said = {"carillon.platform": platform, "carillon.gate": gate, "carillon.cause": cause}
-            yield Observation(count, said)
-
-    def _observe_fuses(self, _: CallbackOptions) -> Iterable[Observation]:
-        for platform in Platform:
-            blown = (f for f in self._blown.values() if f.key.platform is platform)
-            count = sum(1 for fuse in blown if fuse.confirm_time is None)
-            if count:
-                yield Observation(count, {"carillon.platform": platform.name})
 
 
 def _say(key: Key) -> dict[str, str]:

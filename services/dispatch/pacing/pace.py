@@ -55,9 +55,10 @@ class Pace:
         self._pause_end = float("-inf")
         self._is_shut = False
         self._line = Line()
-        # How long an answer takes, and when those have had their turn who were sent away for want
-        # of room: the urgent ones, and the others.
-        self._seconds = 0.0
+        # How long an answer takes, the latest counting most.
+        self.answer_seconds = 0.0
+        # When those have had their turn who were sent away for want of room: the urgent ones, and
+        # the others.
         self._turns = {True: float("-inf"), False: float("-inf")}
 
     @property
@@ -152,7 +153,7 @@ class Pace:
 
     def _time(self, start_time: float, now: float) -> bool:
         """Note how long an answer took; whether that was too long."""
-        self._seconds += (now - start_time - self._seconds) * WEIGHT
+        self.answer_seconds += (now - start_time - self.answer_seconds) * WEIGHT
         return now - start_time > SLOW_SECONDS
 
     def _is_no_use_to_stay(self, until: float, *, urgent: bool) -> bool:
@@ -162,7 +163,7 @@ class Pace:
     def _give_turn(self, count: int, *, urgent: bool) -> float:
         """The seconds until so many more may hope for room, behind those sent away before."""
         now = self._monotonic()
-        seconds = count * self._seconds / self.limiter.limit
+        seconds = count * self.answer_seconds / self.limiter.limit
         turn = min(max(self._turns[urgent], now) + seconds, now + LONGEST_TURN_SECONDS)
         self._turns[urgent] = turn
         return max(turn - now, SHORT_SECONDS)
