@@ -45,6 +45,7 @@ from services.dispatch.sender import Sender
 from services.dispatch.sending import Desk
 from services.dispatch.settings import Settings
 from services.dispatch.switchboard import Switchboard
+from services.dispatch.trimmer import Trimmer
 from services.dispatch.wire import Wire
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.client import open_channel
@@ -214,6 +215,7 @@ async def open_reporter(premises: Premises) -> None:
     house.keep_running("caller", caller.run())
     house.keep_running("gatherer", gatherer.run())
     house.keep_running("tender", gatherer.tend())
+    house.keep_running("trimmer", Trimmer(db, now, premises.settings.webhook_backlog).run())
 
 
 def _make_caller(premises: Premises) -> Caller:

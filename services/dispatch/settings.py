@@ -58,6 +58,8 @@ class Settings:
     webhook_timeout: float = 10.0
     # Webhooks that one reporter works for at once.
     webhook_slots: int = 32
+    # How many events may wait for one webhook, and how many dead letters may lie there.
+    webhook_backlog: int = 100_000
     gateway_apns_url: str = VENDORS.apns
     gateway_apns_sandbox_url: str = VENDORS.apns_sandbox
     gateway_fcm_url: str = VENDORS.fcm
@@ -76,6 +78,8 @@ class Settings:
                 f"APPLE_PAYLOAD_BYTES must be 1 to {APPLE_BYTES_MAX}, "
                 f"not {self.apple_payload_bytes}."
             )
+        if self.webhook_backlog < 1:
+            raise SettingInvalid(f"WEBHOOK_BACKLOG must be 1 or more, not {self.webhook_backlog}.")
         if self.gateway_ca_file and not Path(self.gateway_ca_file).is_file():
             raise SettingInvalid(f"GATEWAY_CA_FILE {self.gateway_ca_file!r} is no file.")
         guard = EgressGuard.allowing(self.egress_allow)
