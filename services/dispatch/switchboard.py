@@ -35,6 +35,9 @@ log = structlog.get_logger()
 POLL_SECONDS = 1.0
 MOVE_LIMIT = 1000
 MAX_PACES = 4000
+# A circuit behind which nobody waits cannot be probed. So long after it could have been, it is
+# forgotten, and whoever comes next finds out.
+IDLE_TIME = timedelta(hours=1)
 # The first and the longest wait until a probe, by what opened the circuit.
 WAITS = {
     Cause.OUTAGE: (10.0, 300.0),
@@ -318,6 +321,7 @@ class Switchboard:
 
     async def _probe(self) -> None:
         async with self._db.begin() as tx:
+            await circuits.forget_idle(tx, IDLE_TIME)
             claimed = await circuits.claim_probes(tx, self._limits.lease_time)
             leased = [
                 await parcels.lease_parked(tx, key, self._limits.lease_time) for key in claimed

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +19,7 @@ from services.dispatch.domain.parcels import Environment, ParcelState, Recipient
 from services.dispatch.gateways.webpush import OTHER_GATES, choose_gate
 from services.dispatch.pacing.breaker import ANY_HOST, PUSH_SERVICE, VENDOR, choose_temper
 from services.dispatch.store.tables import circuits, parcels
+from services.dispatch.switchboard import IDLE_TIME
 from services.dispatch.wire import Answer, Request, Unsent, WireError
 from tests.dispatch.answers import answer
 from tests.dispatch.makers import APP, to_devices, to_platforms
@@ -90,7 +92,7 @@ async def test_a_push_service_that_is_slow_keeps_none_waiting_for_another(
     """
     monkeypatch.setattr(delivery, "STAY_SECONDS", 0.1)
     slow = browsers(*[MOZILLA] * 100, platform=Platform.WEB_FIREFOX)
-    quick = [each._replace(uid=each.uid + 100) for each in browsers(*[GOOGLE] * 40)]
+    quick = [each._replace(uid=each.uid + 100) for each in browsers(*[GOOGLE] * 30)]
     kept: dict[GatewayKind, Credential] = {
         GatewayKind.WEB_CHROME: VAPID,
         GatewayKind.WEB_FIREFOX: VAPID,
@@ -100,7 +102,7 @@ async def test_a_push_service_that_is_slow_keeps_none_waiting_for_another(
         station.wire.gate.clear()
         waiting = [await station.send(to_platforms(Platform.WEB_FIREFOX)) for _ in range(4)]
         message = await station.send(to_platforms(Platform.WEB_CHROME))
-        outcomes = await station.ended(message, 40)
+        outcomes = await station.ended(message, 30)
         asked = sum("mozilla" in url for url in station.wire.asked)
         station.wire.gate.set()
 
@@ -213,6 +215,30 @@ async def test_a_credential_that_has_moved_to_another_environment_leaves_nobody_
         await until(station.open_circuits, lambda found: not found)
 
     assert outcomes == dict.fromkeys(range(1, 6), SENT)
+
+
+async def test_a_circuit_behind_which_nobody_waits_is_forgotten_after_an_hour(
+    dispatch_db: AsyncEngine,
+) -> None:
+    """Else each push service that ever failed would be looked at every second, for ever."""
+    kept = {GatewayKind.APNS: apns_key()}
+    idle, waited_for = [Key(APP, Platform.IOS, each.value) for each in Environment]
+    people = sandbox_phones(0, 1)
+    moods = Moods(sandbox=Unsent("connect"))
+    async with working(dispatch_db, people, moods, kept) as station:
+        for key in (idle, waited_for):
+            station.switchboard.open(key, Opening(Cause.OUTAGE, "503"))
+        await until(station.open_circuits, lambda found: len(found) == 2)
+        await station.send(to_devices("phone"))
+        await until(station.states, [PARKED].__eq__)
+        async with dispatch_db.begin() as tx:
+            past = {"probe_time": sa.func.now() - IDLE_TIME}
+            await tx.execute(sa.update(circuits).values(past))
+        left = await until(station.open_circuits, lambda found: len(found) == 1)
+        await until(station.states, [PARKED].__eq__)
+
+    assert list(left) == [waited_for.gate]
+    assert not station.switchboard.is_shut(idle)
 
 
 async def test_gates_of_one_quota_share_it(dispatch_db: AsyncEngine) -> None:

@@ -50,6 +50,10 @@ VERBS: dict[str, tuple[Verb, set[str]]] = {
         {"parcels_parked"},
     ),
     "claim probes": (lambda tx: circuits.claim_probes(tx, LEASE), {"parcels_parked"}),
+    "forget idle circuits": (
+        lambda tx: circuits.forget_idle(tx, timedelta()),
+        {"parcels_parked"},
+    ),
     "park what is ready": (
         lambda tx: circuits.park_ready(tx, timedelta(days=1), 50),
         {"parcels_of_platform"},

@@ -124,6 +124,25 @@ async def claim_probes(tx: AsyncConnection, lease_time: timedelta) -> list[Key]:
     return [_read_key(row) for row in claimed]
 
 
+async def forget_idle(tx: AsyncConnection, age: timedelta) -> int:
+    """Drop the circuits that were due so long ago and have nobody waiting behind them; how many.
+
+    They are locked first: whoever parks holds one too, and is seen by the second statement.
+    """
+    due = await tx.execute(
+        sa.select(*KEY)
+        .where(~circuits.c.closing, circuits.c.probe_time <= sa.func.now() - age)
+        .limit(PROBES_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    keys = [tuple(_read_key(row)) for row in due]
+    if not keys:
+        return 0
+    waits = sa.exists().where(*_is_of_circuit(), IS_PARKED)
+    dropped = await tx.execute(sa.delete(circuits).where(sa.tuple_(*KEY).in_(keys), ~waits))
+    return dropped.rowcount
+
+
 async def park_ready(tx: AsyncConnection, patience: timedelta, limit: int) -> int:
     """Take ready parcels of open circuits out of the lease index; how many.
 
