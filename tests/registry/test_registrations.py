@@ -159,3 +159,30 @@ async def test_deleting_a_device_that_is_not_there_says_so(registry_db: AsyncEng
     async with registry_db.begin() as tx:
         with pytest.raises(DeviceNotFound):
             await devices.delete(tx, app, "phone", NOON)
+
+
+async def test_devices_that_change_their_platform_at_two_doors_at_once_end_once(
+    registry_db: AsyncEngine,
+) -> None:
+    app, names = await put_app(registry_db), ("a", "b", "c")
+    doors = [Registrar(registry_db, Clock()) for _ in range(2)]
+    asked = [
+        phone(app, name, platform=platform)
+        for _ in range(10)
+        for name in names
+        for platform in (Platform.ANDROID, Platform.IOS)
+    ]
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(
+            *(doors[number % 2].register(one) for number, one in enumerate(asked)),
+            *(doors[number // 3 % 2].register(one) for number, one in enumerate(asked)),
+        )
+    for door in doors:
+        await door.close()
+    async with registry_db.connect() as tx:
+        known = await identities.by_device_ids(tx, app, names)
+    living = [one for one in known if one.state is not None]
+
+    assert sorted(one.device_id for one in living) == list(names)
+    assert {answer.uid for answer in answers} == {one.uid for one in known}
+    assert len({one.uid for one in known}) == len(known)
