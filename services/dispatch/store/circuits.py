@@ -107,6 +107,7 @@ async def claim_probes(tx: AsyncConnection, lease_time: timedelta) -> list[Key]:
     due = (
         sa.select(*KEY)
         .where(~circuits.c.closing, circuits.c.probe_time <= sa.func.now(), waits)
+        .order_by(circuits.c.probe_time)
         .limit(PROBES_AT_ONCE)
         .with_for_update(of=circuits, skip_locked=True)
         .cte("due")
