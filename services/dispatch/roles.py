@@ -49,7 +49,7 @@ from services.dispatch.trimmer import Trimmer
 from services.dispatch.wire import Wire
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.client import open_channel
-from services.kit.database import Ringer, listen, open_engine
+from services.kit.database import RING_SECONDS, Ringer, listen, open_engine
 from services.kit.egress import EgressGuard
 from services.kit.process import House
 from services.kit.server import new_server, serve
@@ -58,6 +58,8 @@ SERVICES = [
     f"carillon.dispatch.v1.{name}Service"
     for name in ("Message", "Channel", "Credential", "Circuit", "Webhook", "Weight")
 ]
+
+ENDINGS_SECONDS = 0.05
 
 
 def now() -> datetime:
@@ -89,8 +91,8 @@ class Premises:
         self.house.push_async_callback(wire.close)
         return wire
 
-    def ringer(self, channel: str) -> Callable[[], None]:
-        ringer = Ringer(self.db, channel)
+    def ringer(self, channel: str, pause_seconds: float = RING_SECONDS) -> Callable[[], None]:
+        ringer = Ringer(self.db, channel, pause_seconds)
         self.house.push_async_callback(ringer.close)
         return ringer.ring
 
@@ -170,7 +172,8 @@ async def open_sender(premises: Premises) -> None:
     recorder = Recorder(
         premises.db,
         settings.sender_window,
-        ring_endings=premises.ringer(store.ENDINGS),
+        # A broadcast has thousands of parcels, and whoever looks reads of all messages under way.
+        ring_endings=premises.ringer(store.ENDINGS, ENDINGS_SECONDS),
         ring_outbox=premises.ringer(store.OUTBOX),
         report_delay=timedelta(seconds=settings.report_delay_seconds),
     )

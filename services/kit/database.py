@@ -100,10 +100,13 @@ async def _listen_once(url: str, channel: str, ring: Callable[[], None]) -> None
 
 
 class Ringer:
-    """Sends NOTIFY after a commit: at once when idle, at most every few milliseconds when busy."""
+    """Sends NOTIFY after a commit: at once when idle, now and then when busy."""
 
-    def __init__(self, engine: AsyncEngine, channel: str) -> None:
+    def __init__(
+        self, engine: AsyncEngine, channel: str, pause_seconds: float = RING_SECONDS
+    ) -> None:
         self._engine = engine
+        self._pause_seconds = pause_seconds
         self._statement = sa.text(f"NOTIFY {channel}")
         self._wanted = False
         self._task: asyncio.Task[None] | None = None
@@ -129,4 +132,4 @@ class Ringer:
                     raise
                 # The listeners poll; what this would have told them they find by themselves.
                 log.warning("ring.lost", error=type(error).__name__)
-            await asyncio.sleep(RING_SECONDS)
+            await asyncio.sleep(self._pause_seconds)

@@ -221,9 +221,10 @@ class Session:
 
     @property
     def _is_plain(self) -> bool:
-        """Whether nobody is on trial, no head is half read, and no request half sent."""
+        """Whether all is said that comes first, no head half read, and no request half sent."""
         answers = self._answers
-        return not (answers.on_trial or answers.open_head or self._outflow.waiting)
+        is_busy = answers.on_trial or answers.open_head or self._outflow.waiting
+        return self._peer.known and not is_busy
 
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._answers.open_head is not None and kind != f.CONTINUATION:
