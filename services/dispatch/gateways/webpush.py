@@ -1,5 +1,6 @@
 """Web Push, as browsers have it: RFC 8030, encrypted by RFC 8291, signed by VAPID (RFC 8292)."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -51,6 +52,8 @@ TOKEN_AGE = timedelta(hours=6)
 MAX_ORIGINS = 64
 # Bytes; a compromise between telling nothing of a text's length and sending nothing in vain.
 PADDING_BLOCK = 128
+# How nearly all endpoints begin; to take others apart takes ten times as long.
+PLAIN_ORIGIN = re.compile(r"(https://[a-z0-9.:-]+)/")
 APPLE_HOST = ".push.apple.com"
 # The push services that browsers come with; each is a gate of its own.
 APPLE, MICROSOFT = "push.apple.com", "notify.windows.com"
@@ -138,6 +141,9 @@ def _read_subscription(address: str) -> _Subscription:
 
 
 def _read_origin(endpoint: str) -> str:
+    plain = PLAIN_ORIGIN.match(endpoint)
+    if plain is not None:
+        return plain[1]
     try:
         parts = urlsplit(endpoint)
     except ValueError:
