@@ -1,10 +1,14 @@
-"""How long a single message takes from POST to the gateway, in an idle house.
+"""How long a single message takes from POST to the gateway: alone, and under a broadcast.
 
-Each send waits for the one before it. Beside it in the same run: the same notification handed to
-the same gateway by the same HTTP/2 client with nothing of ours before it.
+First each send waits for the one before it, and beside it stands the same notification, handed to
+the same gateway by the same HTTP/2 client with nothing of ours before it. Then sends come every
+40 ms, to an idle house and to one that broadcasts for another tenant. The last line of the standard
+output is one of JSON.
 """
 
 import asyncio
+import json
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +20,9 @@ import msgspec
 
 from bench.connection import Connection, compose
 from bench.figures import describe_machine, describe_times, percentile
+from bench.log import say
 from bench.premises import Premises, open_premises
+from bench.tenants import open_scene
 from services.dispatch.gateways.fcm import OAuthTokens
 from services.dispatch.wire import Request
 from services.dispatch.wire.pooled import PooledWire
@@ -25,6 +31,10 @@ from services.kit.egress import EgressGuard
 WARM_UP = 30
 TO_DEVICE = 500
 TO_TAG = 100
+# Of the other tenant, under whose broadcast we send.
+DEVICES = 200_000
+SINGLES = 300
+NO_END = 1_000_000
 # Until the house has nothing left to do of the last send: outcomes written, message finished.
 REST_SECONDS = 0.05
 WAIT_SECONDS = 10
@@ -127,12 +137,12 @@ async def measure_bare(bench: Bench, address: str, times: int) -> list[Sent]:
 
 
 def tell(label: str, sent: list[Sent], answer: str) -> None:
-    print(describe_times(f"{label}: POST to {answer}", [each.to_answer for each in sent]))
-    print(describe_times(f"{label}: POST to gateway", [each.to_gateway for each in sent]))
+    say(describe_times(f"{label}: POST to {answer}", [each.to_answer for each in sent]))
+    say(describe_times(f"{label}: POST to gateway", [each.to_gateway for each in sent]))
 
 
-async def main() -> None:
-    print(describe_machine())
+async def measure_alone() -> dict[str, float]:
+    """One send at a time, and beside it the bare request: medians in milliseconds."""
     async with open_premises() as premises:
         edge = await Connection.open(*premises.edge_host)
         sandbox = await Connection.open(*premises.sandbox_host)
@@ -150,8 +160,43 @@ async def main() -> None:
     tell(f"{TO_DEVICE} to a device", device, "202")
     tell(f"{TO_TAG} to a tag", tag, "202")
     tell(f"{TO_DEVICE} bare (yardstick)", bare, "200")
-    ours, floor = (percentile([each.to_gateway for each in sent], 0.5) for sent in (device, bare))
-    print(f"A send to a device takes {ours / floor:.1f} times the bare request (medians).")
+    kinds = {"alone": device, "tag": tag, "bare": bare}
+    return {
+        f"{name}_p50_ms": 1000 * percentile([each.to_gateway for each in sent], 0.5)
+        for name, sent in kinds.items()
+    }
+
+
+async def measure_under_broadcast() -> dict[str, float]:
+    """Sends that wait for nobody, to a gateway that costs little: idle, and under a broadcast."""
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as folder:
+        async with open_scene(Path(folder), DEVICES) as scene:
+            await scene.send_singles(WARM_UP)
+            idle = await scene.send_singles(SINGLES)
+            ended = asyncio.Event()
+            message_id = await scene.broadcaster.send()
+
+            async def wait() -> None:
+                await scene.broadcaster.wait_for_end(message_id)
+                ended.set()
+
+            waiting = asyncio.create_task(wait())
+            busy = await scene.send_singles(NO_END, ended)
+            await waiting
+    say(describe_times(f"{len(idle)} single sends, idle", idle))
+    say(describe_times(f"{len(busy)} single sends, broadcast", busy))
+    shares = {"p50_ms": 0.5, "p99_ms": 0.99}
+    return {
+        f"{prefix}{name}": 1000 * percentile(sends, share)
+        for prefix, sends in (("", idle), ("busy_", busy))
+        for name, share in shares.items()
+    }
+
+
+async def main() -> None:
+    say(describe_machine())
+    figures = {**await measure_alone(), **await measure_under_broadcast(), "devices": DEVICES}
+    print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":
