@@ -12,7 +12,7 @@ from random import randrange
 
 import pytest
 
-from services.dispatch.wire import Answer, Request
+from services.dispatch.wire import Answer, Request, Unsent
 from services.dispatch.wire.origin import Limits
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
@@ -134,6 +134,31 @@ async def test_nginx_that_leaves_every_hundred_requests(
 
     assert [answer.headers["x-path"] for answer in answers] == [f"/{n}" for n in range(MANY)]
     assert {answer.status for answer in answers} == {200}
+
+
+async def test_nginx_that_leaves_after_every_request(
+    issued: Certificates, port: int, tmp_path: Path
+) -> None:
+    """Whoever it did not take is sent anew some times, and then known not to have been sent."""
+    needs("nginx")
+    file = tmp_path / "nginx.conf"
+    told = NGINX.format(
+        folder=tmp_path, port=port, certificate=issued.server_file, key=issued.server_key_file
+    )
+    file.write_text(told.replace("keepalive_requests 100;", "keepalive_requests 1;"))
+    async with running(issued, port, "/usr/sbin/nginx", "-c", str(file)) as url:
+        alone = [(await ask_many(issued, url, [900]))[0].status for _ in range(10)]
+        guard = EgressGuard.allowing(("localhost",))
+        wire = PooledWire(guard, issued.ca_file, Limits(max_connections=2))
+        requests = [Request(f"{url}/{n}", (), b"x", http2_only=True) for n in range(60)]
+        try:
+            ended = await asyncio.gather(*map(wire.post, requests), return_exceptions=True)
+        finally:
+            await wire.close()
+
+    assert alone == [200] * 10
+    assert any(isinstance(each, Answer) for each in ended)
+    assert all(isinstance(each, Answer | Unsent) for each in ended)
 
 
 async def test_node_that_has_small_windows_no_table_and_leaves(
