@@ -32,6 +32,8 @@ GATEWAY_URLS = ("GATEWAY_APNS_URL", "GATEWAY_APNS_SANDBOX_URL")
 PACE_SECONDS = 0.04
 # Until the gateway's log is written.
 FLUSH_SECONDS = 1.0
+# Until the last single send must have arrived.
+ARRIVAL_SECONDS = 60.0
 ENDED = {"DISPATCHED", "DISPATCHING_FAILED", "FAILED", "PROCESSING_FAILED"}
 
 
@@ -80,16 +82,24 @@ class Scene:
             posted.append((_address(SINGLE, which), time.time()))
             await self.single.send({"deviceIds": [f"phone-{which}"]})
             await asyncio.sleep(PACE_SECONDS)
-        await asyncio.sleep(FLUSH_SECONDS)
-        arrived = self.arrivals(SINGLE)
-        return [_first_after(arrived[address], at) - at for address, at in posted]
+        end = time.monotonic() + ARRIVAL_SECONDS
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            arrived = self.arrivals(SINGLE)
+            firsts = [(_first_after(arrived[address], at), at) for address, at in posted]
+            missing = sum(first is None for first, _ in firsts)
+            if not missing:
+                return [first - at for first, at in firsts if first is not None]
+            if time.monotonic() > end:
+                raise SystemExit(f"Of {len(posted)} single sends {missing} did not arrive.")
 
     async def send_to_many(self) -> float:
         """Send to the 10,000; seconds from the POST until the gateway has been asked for all."""
         at = time.time()
         await self.many.wait_for_end(await self.many.send())
         await asyncio.sleep(FLUSH_SECONDS)
-        arrived = [_first_after(times, at) for times in self.arrivals(ONE_OF_MANY).values()]
+        firsts = [_first_after(times, at) for times in self.arrivals(ONE_OF_MANY).values()]
+        arrived = [first for first in firsts if first is not None]
         if len(arrived) != MANY:
             raise SystemExit(f"Of {MANY} devices {len(arrived)} were sent to.")
         return max(arrived) - at
@@ -105,9 +115,9 @@ class Scene:
         return found
 
 
-def _first_after(times: Sequence[float], at: float) -> float:
+def _first_after(times: Sequence[float], at: float) -> float | None:
     # The gateway tells whole milliseconds.
-    return min(each for each in times if each > at - 0.002)
+    return min((each for each in times if each > at - 0.002), default=None)
 
 
 def _address(beginning: str, number: int) -> str:
