@@ -52,7 +52,8 @@ class Line:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(call, reader, far_writer))
                 group.create_task(self._pass(call, far_reader, writer))
-        except* OSError:
+        except* (OSError, asyncio.CancelledError):
+            # Streams complain of a call that is cancelled; only `close` does that.
             pass
         finally:
             for each in self._calls.pop(call):

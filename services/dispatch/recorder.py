@@ -16,7 +16,7 @@ from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Manner
 from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel
 from services.dispatch.pacing.line import Turn
-from services.dispatch.store import checkpoints, circuits, halts, outbox, parcels
+from services.dispatch.store import checkpoints, circuits, halts, ledger, outbox, parcels
 from services.dispatch.window import Window
 from services.kit.database import is_outage
 
@@ -184,7 +184,9 @@ class Recorder:
         self._pages, self._count, self._borrowed, self._last_pages = {}, 0, 0, 0
         self._waiting.clear()
         self._urgent.clear()
-        while not await self._try_write(pages):  # noqa: ASYNC110  nobody rings when it is back
+        is_repeat = False
+        while not await self._try_write(pages, is_repeat=is_repeat):
+            is_repeat = True
             await asyncio.sleep(OUTAGE_SECONDS)
         self._window.give_back(places)
         for page in pages:
@@ -194,11 +196,11 @@ class Recorder:
         if any(page.reports for page in pages):
             self._ring_outbox()
 
-    async def _try_write(self, pages: list[_Page]) -> bool:
+    async def _try_write(self, pages: list[_Page], *, is_repeat: bool) -> bool:
         """False while the database is away: the results are kept, and no place is freed."""
         try:
             with suppress_instrumentation():
-                told = await self._write(pages)
+                told = await self._write(pages, is_repeat=is_repeat)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -208,23 +210,39 @@ class Recorder:
             self._ring_outbox()
         return True
 
-    async def _write(self, pages: Sequence[_Page]) -> bool:
+    async def _write(self, pages: Sequence[_Page], *, is_repeat: bool) -> bool:
         """Whether somebody listens to what is written here."""
-        entries = [checkpoints.Entry(page.parcel, page.ended, page.ends) for page in pages]
-        if all(page.is_plain for page in pages):
+        if all(page.is_plain for page in pages) and not is_repeat:
             async with self._autocommit.connect() as connection:
-                held, told = await checkpoints.record(connection, entries)
+                held, told = await checkpoints.record(connection, _entries(pages))
         else:
             async with self._db.begin() as tx:
                 # Begins the transaction, and so that nothing comes between this and the rest.
                 await parcels.lock_held(tx, [page.parcel for page in pages])
-                held, told = await checkpoints.record(tx, entries)
+                if is_repeat:
+                    await _leave_out_recorded(tx, pages)
+                held, told = await checkpoints.record(tx, _entries(pages))
                 ours = [page for page in pages if page.parcel.key in held]
                 await _write_rest(tx, ours, self._report_delay)
         if len(held) < len(pages):
             # Another sender has taken them and answers for them now.
             log.warning("lease.lost", parcels=len(pages) - len(held))
         return told
+
+
+def _entries(pages: Sequence[_Page]) -> list[checkpoints.Entry]:
+    return [checkpoints.Entry(page.parcel, page.ended, page.ends) for page in pages]
+
+
+async def _leave_out_recorded(tx: AsyncConnection, pages: Sequence[_Page]) -> None:
+    """The checkpoint before was perhaps committed, and only its answer lost with the connection."""
+    for page in pages:
+        recorded = await ledger.recorded_uids(tx, page.parcel)
+        if recorded:
+            for uids in page.ended.values():
+                uids[:] = [uid for uid in uids if uid not in recorded]
+            page.ended = {manner: uids for manner, uids in page.ended.items() if uids}
+            page.reports = [report for report in page.reports if report.uid not in recorded]
 
 
 async def _write_rest(tx: AsyncConnection, pages: Sequence[_Page], report_delay: timedelta) -> None:
