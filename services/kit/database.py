@@ -20,7 +20,15 @@ CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
 RECONNECT_SECONDS = 0.5
 RING_SECONDS = 0.003
-OUTAGES = (OperationalError, InterfaceError, PoolTimeout, asyncpg.InterfaceError, OSError)
+OUTAGES = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    asyncpg.InterfaceError,
+    # Of a connection that was told that the server ends, but not yet that it is closed.
+    asyncpg.InternalClientError,
+    OSError,
+)
 # SQLSTATE classes: connection lost, too many of them, the server is ending or starting.
 OUTAGE_STATES = ("08", "53", "57P")
 

@@ -33,10 +33,11 @@ class Prepared:
         driver: asyncpg.Connection = raw.driver_connection
         try:
             found: list[asyncpg.Record] = await driver.fetch(self.text, *self.bind(values))
-        finally:
-            if driver.is_closed():
+        except BaseException as error:
+            if driver.is_closed() or isinstance(error, asyncpg.InternalClientError):
                 # The pool has not seen it, and would give it to whoever asks next.
                 await tx.invalidate()
+            raise
         return found
 
     def bind(self, values: Mapping[str, object]) -> list[object]:

@@ -4,11 +4,7 @@ It was believed that a checkpoint which fails was not written: its repeat record
 """
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
@@ -21,59 +17,15 @@ from services.dispatch.domain.segments import unpack
 from services.dispatch.recorder import Recorder
 from services.dispatch.store import counts, days, ledger
 from services.dispatch.store.tables import address_reports, parcels
-from services.kit.database import open_engine
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, a_message, lease_new, sent
 from tests.house.waiting import until
+from tests.postgres_line import behind_a_line
 
 MESSAGE = a_message(now=NOON)
-SOCKET = ".s.PGSQL.5432"
 # What PostgreSQL says when the checkpoint of one parcel has ended well: by itself, or with more.
 DONE = {True: b"SELECT 1\x00", False: b"COMMIT\x00"}
 WINDOW, BULK = 250, (True, 0)
-
-
-class Line:
-    """Between a client and PostgreSQL; it loses one answer on demand, with the connection."""
-
-    def __init__(self, far: str) -> None:
-        self._far = far
-        self.loses_next = b""
-        self.lost = 0
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(self._far)
-        forth = asyncio.create_task(self._pass(reader, far_writer))
-        try:
-            while data := await far_reader.read(65_536):
-                if self.loses_next and self.loses_next in data:
-                    self.loses_next = b""
-                    self.lost += 1
-                    break
-                writer.write(data)
-        finally:
-            forth.cancel()
-            far_writer.close()
-            writer.close()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            writer.write(data)
-
-
-@asynccontextmanager
-async def behind_a_line(url: str) -> AsyncIterator[tuple[AsyncEngine, Line]]:
-    """An engine of one connection on the database at `url`."""
-    host = parse_qs(urlsplit(url).query)["host"][0]
-    line = Line(f"{host}/{SOCKET}")
-    with tempfile.TemporaryDirectory() as folder:
-        server = await asyncio.start_unix_server(line.take, Path(folder) / SOCKET)
-        engine = open_engine(f"{url.partition('?')[0]}?host={quote(folder)}", pool_size=1)
-        try:
-            yield engine, line
-        finally:
-            await engine.dispose()
-            server.close()
 
 
 async def lease(db: AsyncEngine) -> Parcel:
