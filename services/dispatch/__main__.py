@@ -7,13 +7,13 @@ import asyncio
 import sys
 
 from services.dispatch import roles, store
-from services.dispatch.domain.vault import VaultKeyMissing
 from services.dispatch.rotation import rotate
 from services.dispatch.settings import Settings
 from services.kit import process, telemetry
 from services.kit.database import migrate, open_engine
 from services.kit.process import House
 from services.kit.settings import SettingInvalid, read
+from services.kit.vault import VaultKeyMissing
 
 ROLES = ("api", "planner", "sender", "reporter")
 

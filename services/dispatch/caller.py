@@ -16,7 +16,6 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.bell import OUTAGE_SECONDS, Bell
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import longest_pause, sign
 from services.dispatch.gateways.verdicts import read_retry_after
 from services.dispatch.store import events, webhooks
@@ -25,6 +24,7 @@ from services.dispatch.store.webhooks import Lease
 from services.dispatch.tracing import context_of, current_trace_parent
 from services.dispatch.wire import Answer, Forbidden, Request, Wire, WireError
 from services.kit.database import is_outage
+from services.kit.vault import Vault
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("carillon.dispatch")

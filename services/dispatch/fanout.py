@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import Event, EventKind
 from services.dispatch.store import events, webhooks
+from services.kit.vault import Vault
 
 TYPES = {
     EventKind.DEVICE_REGISTERED: "onDeviceRegister",

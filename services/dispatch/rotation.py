@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.dispatch.domain.vault import Vault
 from services.dispatch.store import sealing
+from services.kit.vault import Vault
 
 BATCH = 500
 # What is being delivered at the moment is passed over, and met again if it is still there.

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from services.dispatch import keys
-from services.dispatch.domain.vault import Vault
 from services.dispatch.gateways.pool import VENDORS, GatewayUrls
 from services.dispatch.switchboard import Limits
+from services.kit import keys
 from services.kit.egress import EgressGuard
 from services.kit.settings import SettingInvalid
+from services.kit.vault import Vault
 
 APPLE_BYTES_MAX = 4096
 
@@ -92,10 +92,7 @@ class Settings:
                 )
 
     def make_vault(self) -> Vault:
-        if not self.encryption_keys_file:
-            return Vault(keys.read("ENCRYPTION_KEYS", self.encryption_keys))
-        file = keys.KeyFile(Path(self.encryption_keys_file))
-        return Vault(file.read(), file.reread)
+        return keys.open_vault(self.encryption_keys, self.encryption_keys_file)
 
     @property
     def limits(self) -> Limits:

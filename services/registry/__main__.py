@@ -8,7 +8,7 @@ from services.kit import telemetry
 from services.kit.database import migrate, open_engine
 from services.kit.process import House, run
 from services.kit.settings import SettingInvalid, read
-from services.registry.domain.vault import VaultKeyMissing
+from services.kit.vault import VaultKeyMissing
 from services.registry.room import open_room
 from services.registry.rotation import rotate
 from services.registry.settings import Settings

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.kit.vault import Vault
 from services.registry.domain.faults import GatewayNotConfigured
 from services.registry.domain.gateway import GatewayKind, SafariSettings
-from services.registry.domain.vault import Vault
 from services.registry.domain.website import ICONS, PackageOrder, WebsiteTokens, build_package
 from services.registry.store import gateways
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.registry.domain.vault import Vault
+from services.kit.vault import Vault
 from services.registry.store import sealing
 
 BATCH = 100

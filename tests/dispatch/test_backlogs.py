@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import EventKind, Keyring, SigningSecret, Webhook
 from services.dispatch.store import backlogs, events, webhooks
 from services.dispatch.store.tables import webhook_events
 from services.dispatch.trimmer import Trimmer
 from services.kit.paging import Window
+from services.kit.vault import Vault
 from tests.conftest import NOON
 from tests.dispatch.clocks import Clock
 from tests.dispatch.makers import APP, OTHER_APP

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.rooms import Happenings
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import (
     DEVICES,
     Event,
@@ -23,6 +22,7 @@ from services.dispatch.domain.webhooks import (
 from services.dispatch.fanout import FanOut
 from services.dispatch.gatherer import WATCH, Gatherer
 from services.dispatch.store import webhooks
+from services.kit.vault import Vault
 from tests.dispatch.clocks import Clock
 from tests.dispatch.makers import APP, OTHER_APP
 

@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.dispatch.domain.vault import Vault, VaultKeyMissing
 from services.dispatch.domain.webhooks import EventKind, Keyring, SigningSecret, Webhook
-from services.dispatch.keys import KeyFile
 from services.dispatch.rotation import rotate
 from services.dispatch.store import events, webhooks
 from services.dispatch.store.tables import webhook_events
+from services.kit.keys import KeyFile
+from services.kit.vault import Vault, VaultKeyMissing
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP
 

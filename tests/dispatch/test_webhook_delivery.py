@@ -22,13 +22,13 @@ from services.dispatch.domain.faults import RoomUnavailable, WebhookNotFound
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Report, Result, by_manner
 from services.dispatch.domain.rooms import Endings, Identity
-from services.dispatch.domain.vault import Vault
 from services.dispatch.fanout import FanOut
 from services.dispatch.follower import Follower
 from services.dispatch.receiving import Receiving
 from services.dispatch.store import days, events, messages, news
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
+from services.kit.vault import Vault
 from tests.dispatch.clocks import Clock, this_second
 from tests.dispatch.makers import APP, OTHER_APP, a_message
 from tests.listener import Listener, listening

@@ -8,10 +8,10 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import EventKind
 from services.dispatch.store import backlogs, events, news, sealing, webhooks
 from services.kit.paging import Window
+from services.kit.vault import Vault
 from tests.conftest import NOON
 from tests.dispatch.makers import APP
 from tests.dispatch.test_queue_plans import explain

@@ -23,7 +23,6 @@ from carillon.dispatch.v1.webhook_pb2 import (
 )
 from services.dispatch.api.webhook_service import WebhookServicer
 from services.dispatch.domain.faults import WebhookExists, WebhookNotFound
-from services.dispatch.domain.vault import Vault, VaultKeyMissing
 from services.dispatch.domain.webhooks import (
     LONGEST_PAUSE_SECONDS,
     OVERLAP,
@@ -36,6 +35,7 @@ from services.dispatch.domain.webhooks import (
 )
 from services.kit.egress import EgressGuard
 from services.kit.faults import FieldInvalid
+from services.kit.vault import Vault, VaultKeyMissing
 from tests.conftest import NOON
 from tests.dispatch.clocks import Clock
 from tests.dispatch.makers import APP, OTHER_APP

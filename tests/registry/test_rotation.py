@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.kit.vault import Vault, VaultKeyMissing
 from services.registry.domain.gateway import (
     FcmSettings,
     GatewayConfiguration,
@@ -18,7 +19,6 @@ from services.registry.domain.gateway import (
     SafariSettings,
 )
 from services.registry.domain.vapid import new_pair
-from services.registry.domain.vault import Vault, VaultKeyMissing
 from services.registry.expiries import Expiries
 from services.registry.rotation import rotate
 from services.registry.store import gateways

@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.registry.domain.vault import Sealed, Vault, VaultKeyMissing
+from services.kit.vault import Sealed, Vault, VaultKeyMissing
 
 APP = uuid4()
 OLD, NEW = b"o" * 32, b"n" * 32

@@ -15,7 +15,6 @@ from services.dispatch.api import webhook_wire, wire
 from services.dispatch.api.webhook_wire import Asked
 from services.dispatch.domain.faults import WebhookExists, WebhookNotFound
 from services.dispatch.domain.rooms import EventFeed
-from services.dispatch.domain.vault import Vault
 from services.dispatch.domain.webhooks import (
     EventKind,
     Keyring,
@@ -29,6 +28,7 @@ from services.kit import paging
 from services.kit.egress import EgressGuard
 from services.kit.faults import FieldInvalid
 from services.kit.lookup import leads_out
+from services.kit.vault import Vault
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.vault import Sealed, Vault
 from services.dispatch.store.tables import is_any, walk, webhook_events
 from services.dispatch.store.webhooks import IS_WAITING
 from services.kit.paging import Window
+from services.kit.vault import Sealed, Vault
 
 BODY = "webhook-event"
 IS_DEAD = webhook_events.c.state == sa.literal_column("2")

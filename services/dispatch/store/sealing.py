@@ -7,10 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.vault import Sealed, Vault
 from services.dispatch.store.events import BODY
 from services.dispatch.store.tables import webhook_events, webhooks
 from services.dispatch.store.webhooks import KEYRING
+from services.kit.vault import Sealed, Vault
 
 
 async def reseal_webhooks(

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch.domain.vault import Sealed, Vault
 from services.dispatch.domain.webhooks import Event, EventKind, Keyring, Webhook
 from services.dispatch.store.tables import is_any, walk, webhook_events, webhooks
 from services.kit.paging import Window
+from services.kit.vault import Sealed, Vault
 
 KEYRING = "webhook-keyring"
 # Other rooms' clocks tell when something happened.

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from carillon.registry.v1 import application_service_pb2 as pb
 from carillon.registry.v1 import application_service_pb2_grpc as rpc
 from services.kit import paging
+from services.kit.vault import Vault
 from services.registry.api.wire import access as access_wire
 from services.registry.api.wire import application as wire
 from services.registry.domain.application import Application
@@ -24,7 +25,6 @@ from services.registry.domain.secrets import (
     new_secret,
 )
 from services.registry.domain.vapid import new_pair
-from services.registry.domain.vault import Vault
 from services.registry.store import access, applications, gateways
 
 log = structlog.get_logger()

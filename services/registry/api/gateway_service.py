@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from carillon.registry.v1 import gateway_service_pb2 as pb
 from carillon.registry.v1 import gateway_service_pb2_grpc as rpc
+from services.kit.vault import Vault
 from services.registry.api.wire import gateway as wire
 from services.registry.api.wire.application import parse_app_id
 from services.registry.domain.faults import ApplicationNotFound, GatewayNotConfigured
 from services.registry.domain.gateway import GatewayConfiguration, GatewayKind, GatewayState
-from services.registry.domain.vault import Vault
 from services.registry.store import applications, gateways
 
 log = structlog.get_logger()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.vault import Sealed, Vault
 from services.registry.domain.faults import ApplicationNotFound, GatewayNotConfigured
 from services.registry.domain.gateway import (
     SEALED_MEMBERS,
@@ -20,7 +21,6 @@ from services.registry.domain.gateway import (
     GatewayState,
 )
 from services.registry.domain.vapid import VAULT_KIND, VapidPair
-from services.registry.domain.vault import Sealed, Vault
 from services.registry.store.applications import IS_ALIVE, find
 from services.registry.store.tables import (
     applications,

@@ -6,8 +6,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.vault import Sealed, Vault
 from services.registry.domain.vapid import VAULT_KIND
-from services.registry.domain.vault import Sealed, Vault
 from services.registry.store.tables import gateway_configurations, vapid_keys
 
 

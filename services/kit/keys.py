@@ -7,10 +7,22 @@ from pathlib import Path
 
 import structlog
 
-from services.dispatch.domain.vault import KEY_BYTES
 from services.kit.settings import SettingInvalid
+from services.kit.vault import KEY_BYTES, Vault
 
 log = structlog.get_logger()
+
+
+def open_vault(pairs: Iterable[str], file: str) -> Vault:
+    """A vault under these `id:key` pairs, or under those in a file, which is followed.
+
+    Raises:
+        SettingInvalid: if there is no key, or one that is none.
+    """
+    if not file:
+        return Vault(read("ENCRYPTION_KEYS", pairs))
+    followed = KeyFile(Path(file))
+    return Vault(followed.read(), followed.reread)
 
 
 def read(name: str, entries: Iterable[str]) -> Mapping[str, bytes]:
@@ -18,7 +30,7 @@ def read(name: str, entries: Iterable[str]) -> Mapping[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in entries:
         key_id, _, text = entry.partition(":")
-        key = _decode(name, text)
+        key = decode(name, text)
         if not key_id or len(key) != KEY_BYTES or key_id in keys:
             raise SettingInvalid(
                 f"{name} must be id:key pairs, each id once, each key {KEY_BYTES} bytes in base64."
@@ -60,7 +72,12 @@ class KeyFile:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _decode(name: str, text: str) -> bytes:
+def decode(name: str, text: str) -> bytes:
+    """What the setting of this name holds in base64.
+
+    Raises:
+        SettingInvalid: if it is none.
+    """
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

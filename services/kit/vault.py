@@ -1,4 +1,4 @@
-"""Encrypts what must be read back: the secrets of webhooks, and events that wait for them."""
+"""Encrypts what a room must be able to read back."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Sealed:
 class Vault:
     """AES-256-GCM under the first key; every key opens what it has sealed, so keys can rotate.
 
-    What is sealed is bound to its application and its kind: moved to another row it does not open.
+    What is sealed is bound to its owner and its kind: moved to another row it does not open.
     `reread` gives the keys as they stand now, or none if that cannot be told: it is asked before
     something is sealed, and when something was sealed by a key that is not known yet.
     """
@@ -54,13 +54,13 @@ class Vault:
         self._first = next(iter(keys))
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
 
-    def seal(self, plain: bytes, app_id: UUID, kind: str) -> Sealed:
+    def seal(self, plain: bytes, owner: UUID, kind: str) -> Sealed:
         self.refresh()
         nonce = os.urandom(NONCE_BYTES)
-        box = self._ciphers[self._first].encrypt(nonce, plain, app_id.bytes + kind.encode())
+        box = self._ciphers[self._first].encrypt(nonce, plain, _binding(owner, kind))
         return Sealed(self._first, nonce + box)
 
-    def unseal(self, sealed: Sealed, app_id: UUID, kind: str) -> bytes:
+    def unseal(self, sealed: Sealed, owner: UUID, kind: str) -> bytes:
         """The plain text again.
 
         Raises:
@@ -73,4 +73,8 @@ class Vault:
         if cipher is None:
             raise VaultKeyMissing(f"the encryption key {sealed.key_id!r} is not configured")
         nonce, box = sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:]
-        return cipher.decrypt(nonce, box, app_id.bytes + kind.encode())
+        return cipher.decrypt(nonce, box, _binding(owner, kind))
+
+
+def _binding(owner: UUID, kind: str) -> bytes:
+    return owner.bytes + kind.encode()
