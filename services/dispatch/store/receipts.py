@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -34,7 +35,26 @@ async def record(
     Left out are those of messages that are unknown or were deleted. `reported` names each
     (message, uid) once: a statement cannot touch a row twice.
     """
-    report = (
+    report = _report(reported)
+    noted = await tx.execute(
+        _upsert(_known(report, now))
+        .add_cte(_note_openings(report))
+        .returning(
+            receipts.c.app_id,
+            receipts.c.message_id,
+            receipts.c.uid,
+            receipts.c.outcome,
+            receipts.c.update_time,
+        )
+    )
+    return {
+        (row.app_id, row.message_id, row.uid): Noted(Outcome(row.outcome), row.update_time == now)
+        for row in noted
+    }
+
+
+def _report(reported: Sequence[Receipt]) -> sa.TableValuedAlias:
+    return (
         sa.func.unnest(
             sa.cast([r.app_id for r in reported], sa.ARRAY(sa.Uuid)),
             sa.cast([r.message_id for r in reported], sa.ARRAY(sa.Text)),
@@ -45,7 +65,11 @@ async def record(
         .table_valued("app_id", "message_id", "uid", "platform", "outcome", name="report")
         .render_derived()
     )
-    known = (
+
+
+def _known(report: sa.TableValuedAlias, now: datetime) -> sa.Select[Any]:
+    """What is reported of messages that are there, in the order in which all batches lock."""
+    return (
         sa.select(
             DAY_OF_MESSAGE,
             report.c.app_id,
@@ -62,33 +86,23 @@ async def record(
         .where(IS_NOT_CANCELLED)
         .order_by(report.c.app_id, report.c.message_id, report.c.uid)
     )
+
+
+def _upsert(known: sa.Select[Any]) -> pg.Insert:
+    """Whoever reports less than is on record changes nothing."""
     insert = pg.insert(receipts).from_select(
         ["day", "app_id", "message_id", "uid", "platform", "outcome", "update_time"], known
     )
-    insert = insert.add_cte(_note_openings(report))
-    furthest = sa.func.greatest(receipts.c.outcome, insert.excluded.outcome)
-    noted = await tx.execute(
-        insert.on_conflict_do_update(
-            index_elements=["app_id", "message_id", "uid", "day"],
-            set_={
-                "outcome": furthest,
-                "update_time": sa.case(
-                    (receipts.c.outcome < insert.excluded.outcome, insert.excluded.update_time),
-                    else_=receipts.c.update_time,
-                ),
-            },
-        ).returning(
-            receipts.c.app_id,
-            receipts.c.message_id,
-            receipts.c.uid,
-            receipts.c.outcome,
-            receipts.c.update_time,
-        )
+    is_further = receipts.c.outcome < insert.excluded.outcome
+    return insert.on_conflict_do_update(
+        index_elements=["app_id", "message_id", "uid", "day"],
+        set_={
+            "outcome": sa.func.greatest(receipts.c.outcome, insert.excluded.outcome),
+            "update_time": sa.case(
+                (is_further, insert.excluded.update_time), else_=receipts.c.update_time
+            ),
+        },
     )
-    return {
-        (row.app_id, row.message_id, row.uid): Noted(Outcome(row.outcome), row.update_time == now)
-        for row in noted
-    }
 
 
 def _note_openings(report: sa.TableValuedAlias) -> sa.CTE:
