@@ -21,6 +21,7 @@ from bench.broadcasts import THEIRS, Broadcasts, Run
 from bench.figures import describe_machine
 from bench.fleet import Fleet
 from bench.gateways import write_task
+from bench.log import say
 from bench.premises import open_premises
 from services.sandbox import certificates
 from services.sandbox.certificates import Certificates
@@ -37,7 +38,7 @@ URLS = ("GATEWAY_APNS_URL", "GATEWAY_APNS_SANDBOX_URL", "GATEWAY_FCM_URL")
 
 
 async def main() -> None:
-    wire.tell(describe_machine())
+    say(describe_machine())
     wire.install_packages()
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
         folder = Path(name)
@@ -83,14 +84,14 @@ async def best_of(broadcasts: Broadcasts, name: str, devices: int, window: int) 
 
 
 def tell(name: str, window: int, run: Run) -> None:
-    wire.tell(
+    say(
         f"{name:<8} window {window:5} {run.rate:9,.0f} a second {run.cpu_us:7.1f} µs of CPU each,"
         f" {run.peak_mib:4.0f} MiB at most, WAL {run.wal_bytes / run.devices:5.1f} and ledger"
         f" {run.ledger_bytes / run.devices:4.1f} bytes each"
     )
     shares = sorted(run.cpu.items(), key=lambda each: -each[1])
     spent = [f"{who} {1e6 * cpu / run.devices:.1f}" for who, cpu in shares if cpu > 0]
-    wire.tell(f"         CPU seconds per million: {', '.join(spent)}")
+    say(f"         CPU seconds per million: {', '.join(spent)}")
 
 
 def write_figures(prefix: str, run: Run) -> dict[str, float]:

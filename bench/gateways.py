@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bench.figures import describe_machine
 from bench.gateway_sender import Cost
+from bench.log import say
 from bench.nginx import serve
 from services.sandbox import certificates
 
@@ -45,14 +46,14 @@ NODE, PIP = {"@parse/node-apn", "firebase-admin", "web-push"}, {"aioapns", "pywe
 
 
 def main() -> None:
-    print(describe_machine())
+    say(describe_machine())
     install_peers()
     figures: dict[str, dict[str, float]] = {}
     with premises() as task:
         for kind, who, count in LINES:
             cost = best_of(kind, who, task | {"count": count})
             figures.setdefault(kind, {})[who] = round(cost.per_cpu_second)
-            print(
+            say(
                 f"{kind:<12}{who:<18}{cost.per_cpu_second:9,.0f} per CPU second"
                 f"{cost.sent / cost.seconds:9,.0f} per second"
             )

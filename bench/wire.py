@@ -19,6 +19,7 @@ from typing import Any
 from bench.figures import describe_machine
 from bench.gateway_sender import Cost
 from bench.gateways import command_for, install_peers, run, write_task
+from bench.log import say
 from bench.nginx import serve
 from services.sandbox import certificates
 
@@ -41,7 +42,7 @@ HEADERS = (
 
 
 def main() -> None:
-    tell(describe_machine())
+    say(describe_machine())
     install()
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
         folder = Path(name)
@@ -53,10 +54,6 @@ def main() -> None:
             leaving = {"port": port, "count": COUNT, "concurrency": TOO_MANY}
             failed = tally(run([*SENDER, "leaving"], task | leaving))
     print(json.dumps(write_figures(best) | {"leaving_requests": COUNT, "failed": failed}))
-
-
-def tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 def install() -> None:
@@ -81,7 +78,7 @@ def measure(task: dict[str, Any], folder: Path) -> dict[str, Cost]:
     for _ in range(ROUNDS):
         for who in ("ours", "ours by post", "h2load", "node-apn", "aioapns"):
             cost = measure_one(who, task, folder)
-            tell(f"{who:<14}{cost.per_cpu_second:9,.0f} per CPU second {rate(cost):9,.0f} a second")
+            say(f"{who:<14}{cost.per_cpu_second:9,.0f} per CPU second {rate(cost):9,.0f} a second")
             if who not in best or cost.per_cpu_second > best[who].per_cpu_second:
                 best[who] = cost
     return best
@@ -129,7 +126,7 @@ def write_body(task: dict[str, Any]) -> bytes:
 
 def tally(cost: Cost) -> int:
     """Failures of the leaving server's run: those that the caller saw."""
-    tell(f"while it leaves{cost.per_cpu_second:8,.0f} per CPU second {rate(cost):9,.0f} a second")
+    say(f"while it leaves{cost.per_cpu_second:8,.0f} per CPU second {rate(cost):9,.0f} a second")
     return COUNT - cost.sent
 
 
