@@ -1,9 +1,11 @@
 """Do slices cover an audience, each recipient once, wherever they are cut and taken up again?"""
 
+from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,6 +24,7 @@ from services.registry.domain.recipient import (
 )
 from services.registry.slicer import Slicer
 from services.registry.store import findings, recipients
+from services.registry.store.tables import devices
 from tests.registry.world import phone, put_app, report, write
 
 PLATFORMS = tuple(Platform)
@@ -171,6 +174,46 @@ async def test_those_behind_uids_come_without_the_unreachable(book: Book) -> Non
 
     assert list(found.uids) == sorted(device.uid for device in book.living)
     assert found.addresses[0] == book.living[0].address
+
+
+@READING
+@given(
+    groups=some.lists(
+        some.sets(some.integers(1, 400), min_size=1).map(sorted), min_size=1, max_size=5
+    ),
+    parts=some.lists(some.integers(2, 350), max_size=4, unique=True).map(sorted),
+)
+async def test_each_group_gets_its_own_however_they_lie_to_each_other(
+    book: Book, groups: list[list[int]], parts: list[int]
+) -> None:
+    bounds = [1, *parts, 400]
+    apart = [list(range(low, high)) for low, high in pairwise(bounds)]
+    living = {device.uid: device for device in book.living}
+    async with book.db.connect() as tx:
+        for asked in (groups, apart):
+            found = await recipients.behind(tx, book.app, asked)
+
+            for group, held in zip(asked, found, strict=True):
+                meant = [living[uid] for uid in group if uid in living]
+                assert list(held.uids) == [device.uid for device in meant]
+                assert list(held.addresses) == [device.address for device in meant]
+
+
+async def test_what_few_have_stands_beside_whom_it_belongs_to(registry_db: AsyncEngine) -> None:
+    app = await put_app(registry_db)
+    wanted = [phone(app, f"device {n}") for n in range(6)]
+    wanted[2] = replace(wanted[2], variables={"name": "Ada"})
+    async with registry_db.begin() as tx:
+        made = await write(tx, wanted)
+        twin = sa.update(devices).where(devices.c.uid == made[1].uid)
+        await tx.execute(twin.values(newer_twin_uid=made[4].uid))
+        [within] = await recipients.within(tx, app, Everyone(), [Stretch(None, 0)], 2001)
+        [behind] = await recipients.behind(tx, app, [[device.uid for device in made]])
+
+    for found in (within, behind):
+        assert list(found.variables) == [{}, {}, {"name": "Ada"}, {}, {}, {}]
+        assert list(found.environments) == []
+        assert list(found.newer_twin_uids) == [None, made[4].uid, None, None, None, None]
 
 
 async def test_nothing_is_found_in_another_application(

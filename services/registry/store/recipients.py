@@ -1,11 +1,11 @@
 """Who is reachable, read in bulk and in the order of uids.
 
-The hot statements of a broadcast: each is prepared once, and its rows are turned into columns.
+The hot statements of a broadcast: each is prepared once, and the server itself makes columns of
+what it finds, since to fetch a row for each recipient costs this process three times as much.
 """
 
 from collections.abc import Sequence
-from itertools import groupby, product
-from operator import itemgetter
+from itertools import accumulate, chain, product
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import Grouping
 
 from services.kit.prepared import Prepared
 from services.registry.domain.device import Environment, Platform
@@ -52,7 +53,15 @@ COLUMNS = (
     ),
     devices.c.environment,
     devices.c.newer_twin_uid,
+    sa.or_(
+        devices.c.variables != sa.literal_column("'{}'::jsonb"),
+        devices.c.environment.is_not(None),
+        devices.c.newer_twin_uid.is_not(None),
+    ).label("has_more"),
 )
+# What few have is gathered from those alone, beside their uids.
+EVERYBODYS = ("uid", "address", "platform")
+SOME_PEOPLES = ("uid", "variables", "environment", "newer_twin_uid")
 
 
 async def cut(
@@ -87,16 +96,22 @@ async def within(
     first = stretches[0]
     statement = WITHIN[type(filter_), first.platform is not None, first.backward]
     rows = await statement.fetch(tx, **_values(app_id, filter_, stretches, limit))
-    return _read(rows, len(stretches))
+    return _read_all(rows, len(stretches))
 
 
 async def behind(
     tx: AsyncConnection, app_id: UUID, groups: Sequence[Sequence[int]]
 ) -> list[Recipients]:
     """The recipients behind the uids of each group, the lowest first, if they are reachable."""
-    uids = sorted({uid for group in groups for uid in group})
-    rows = {row["uid"]: row for row in await BEHIND.fetch(tx, app_id=app_id, uids=uids)}
-    return [_read_columns([rows[uid] for uid in group if uid in rows]) for group in groups]
+    lasts = list(accumulate(map(len, groups)))
+    rows = await BEHIND.fetch(
+        tx,
+        app_id=app_id,
+        uids=list(chain.from_iterable(groups)),
+        firsts=[last - len(group) + 1 for last, group in zip(lasts, groups, strict=True)],
+        lasts=lasts,
+    )
+    return _read_all(rows, len(groups))
 
 
 def _values(
@@ -119,25 +134,43 @@ def _values(
     return values
 
 
-def _read(rows: Sequence[asyncpg.Record], count: int) -> list[Recipients]:
-    """The rows by their place, from 1, in which they follow each other."""
+def _read_all(rows: Sequence[asyncpg.Record], count: int) -> list[Recipients]:
+    """By the places that the rows name, from 1."""
     found = [Recipients()] * count
-    for place, held in groupby(rows, itemgetter(0)):
-        found[place - 1] = _read_columns(list(held))
+    for place, *columns in rows:
+        found[place - 1] = _read(*columns)
     return found
 
 
-def _read_columns(rows: Sequence[asyncpg.Record]) -> Recipients:
-    if not rows:
+def _read(
+    uids: list[int] | None,
+    addresses: list[str],
+    platforms: list[int],
+    keepers: list[int] | None,
+    variables: list[str | None],
+    environments: list[int | None],
+    twins: list[int | None],
+) -> Recipients:
+    """The columns as the server made them: of nobody it makes none."""
+    if uids is None:
         return Recipients()
-    _, uids, platforms, addresses, variables, environments, twins = zip(*rows, strict=True)
+    shown = [PLATFORMS[number] for number in _fold(platforms)]
+    if keepers is None:
+        return Recipients(uids, shown, addresses)
+
+    def spread(column: Sequence[Any], empty: Any) -> list[Any]:  # noqa: ANN401  of whatever kind
+        if not any(column):
+            return []
+        held = dict(zip(keepers, column, strict=True))
+        return [held.get(uid) or empty for uid in uids]
+
     return Recipients(
         uids,
-        [PLATFORMS[number] for number in _fold(platforms)],
+        shown,
         addresses,
-        [_read_variables(text) for text in variables] if any(variables) else (),
-        [ENVIRONMENTS[number] for number in environments] if any(environments) else (),
-        twins if any(twins) else (),
+        [_read_variables(text) for text in spread(variables, None)],
+        [ENVIRONMENTS[number] for number in spread(environments, None)],
+        spread(twins, None),
     )
 
 
@@ -169,7 +202,8 @@ def _asked(*, of_one: bool) -> sa.TableValuedAlias:
 
 
 def _select_cut(kind: type[Filter]) -> sa.Select[Any, int]:
-    found = _select_within(kind, devices.c.uid, of_one=True, backward=False).subquery()
+    asked, held = _within(kind, devices.c.uid, of_one=True, backward=False)
+    found = _joined(asked, held).subquery()
     place = sa.func.row_number().over(order_by=found.c.uid) - 1
     size = sa.bindparam("size", type_=sa.BigInteger)
     numbered = sa.select(found.c.uid, (place // size).label("cut")).subquery()
@@ -180,9 +214,23 @@ def _select_cut(kind: type[Filter]) -> sa.Select[Any, int]:
     )
 
 
-def _select_within(
+def _select_columns(kind: type[Filter], *, of_one: bool, backward: bool) -> sa.Select[Any]:
+    asked, held = _within(kind, *COLUMNS, of_one=of_one, backward=backward)
+    return _joined(asked, _gather(held, asked))
+
+
+def _joined(asked: sa.TableValuedAlias, held: sa.FromClause) -> sa.Select[Any]:
+    """What each stretch holds, with its place; nothing of an application that is not known."""
+    return (
+        sa.select(asked.c.place, *held.c)
+        .select_from(asked.join(held, sa.true()))
+        .where(is_known(APP_ID))
+    )
+
+
+def _within(
     kind: type[Filter], *columns: sa.ColumnElement[Any], of_one: bool, backward: bool
-) -> sa.Select[Any]:
+) -> tuple[sa.TableValuedAlias, sa.FromClause]:
     """The `most` ACTIVE devices of a filter within each stretch, by uid.
 
     Each stretch is looked up by itself, one after the other, and so is each name in it, by its
@@ -221,27 +269,50 @@ def _select_within(
             .correlate(asked)
             .lateral("held")
         )
-    return (
-        sa.select(asked.c.place, *held.c)
-        .select_from(asked.join(held, sa.true()))
-        .where(is_known(APP_ID))
+    return asked, held
+
+
+def _select_behind() -> sa.Select[Any]:
+    """Each group's part of one list of uids, by the key: all of the part at once.
+
+    A look-up for each would cost more than twice as much. The groups are not gathered as one, since
+    arrays of thousands are slower to build than several of hundreds.
+    """
+    asked = (
+        sa.func.unnest(_array("firsts", "int"), _array("lasts", "int"))
+        .table_valued(
+            sa.column("first", sa.Integer),
+            sa.column("last", sa.Integer),
+            with_ordinality="place",
+        )
+        .render_derived(name="asked")
     )
+    # In brackets, without which no subscript may follow.
+    uids = Grouping(sa.type_coerce(_array("uids", "bigint"), sa.ARRAY(sa.BigInteger)))
+    part = uids[asked.c.first : asked.c.last]
+    found = (
+        sa.select(*COLUMNS)
+        .where(devices.c.app_id == APP_ID, devices.c.uid == sa.any_(part), IS_ACTIVE)
+        .order_by(devices.c.uid)
+    )
+    return _joined(asked, _gather(found.correlate(asked).lateral("held"), asked))
+
+
+def _gather(held: sa.FromClause, asked: sa.TableValuedAlias) -> sa.FromClause:
+    """One row whose columns are arrays, in the order of the rows; they are NULL without any."""
+    has_more = held.c.has_more
+    everybodys = (sa.func.array_agg(held.c[name]).label(name) for name in EVERYBODYS)
+    some_peoples = (
+        sa.func.array_agg(held.c[name]).filter(has_more).label(f"some_{name}")
+        for name in SOME_PEOPLES
+    )
+    return sa.select(*everybodys, *some_peoples).correlate(asked).lateral("gathered")
 
 
 KINDS: tuple[type[Filter], ...] = (Everyone, DeviceIds, UserIds)
 CUT = {kind: Prepared(_select_cut(kind)) for kind in KINDS}
 WITHIN = {
-    (kind, of_one, backward): Prepared(
-        _select_within(kind, *COLUMNS, of_one=of_one, backward=backward)
-    )
+    (kind, of_one, backward): Prepared(_select_columns(kind, of_one=of_one, backward=backward))
     for kind, of_one, backward in product(KINDS, (False, True), (False, True))
 }
-# All at once by their key: a look-up for each would cost more than twice as much.
-BEHIND = Prepared(
-    sa.select(sa.literal_column("1").label("place"), *COLUMNS).where(
-        devices.c.app_id == APP_ID,
-        devices.c.uid == sa.any_(_array("uids", "bigint")),
-        IS_ACTIVE,
-        is_known(APP_ID),
-    )
-)
+BEHIND = Prepared(_select_behind())
