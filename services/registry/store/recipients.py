@@ -6,7 +6,7 @@ what it finds, since to fetch a row for each recipient costs this process three 
 
 from collections.abc import Sequence
 from itertools import accumulate, chain, product
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -34,6 +34,8 @@ from services.registry.store.tables import (
     PLATFORM_NUMBERS,
     devices,
 )
+
+T = TypeVar("T")
 
 PLATFORMS = {number: platform for platform, number in PLATFORM_NUMBERS.items()}
 ENVIRONMENTS: dict[int | None, Environment | None] = {
@@ -158,19 +160,19 @@ def _read(
     if keepers is None:
         return Recipients(uids, shown, addresses)
 
-    def spread(column: Sequence[Any], empty: Any) -> list[Any]:  # noqa: ANN401  of whatever kind
+    def spread(column: Sequence[T | None]) -> list[T | None]:
         if not any(column):
             return []
         held = dict(zip(keepers, column, strict=True))
-        return [held.get(uid) or empty for uid in uids]
+        return [held.get(uid) for uid in uids]
 
     return Recipients(
         uids,
         shown,
         addresses,
-        [_read_variables(text) for text in spread(variables, None)],
-        [ENVIRONMENTS[number] for number in spread(environments, None)],
-        spread(twins, None),
+        [_read_variables(text) for text in spread(variables)],
+        [ENVIRONMENTS[number] for number in spread(environments)],
+        spread(twins),
     )
 
 

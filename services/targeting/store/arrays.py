@@ -68,9 +68,18 @@ def bounds_of(pieces: Sequence[Slice]) -> dict[str, list[int]]:
     }
 
 
-def by_place(rows: Iterable[tuple[int, int]], count: int) -> list[list[int]]:
-    """Uids by the places of their stretches, in the order of the rows."""
+def listed(stretch: sa.TableValuedAlias, held: sa.FromClause) -> sa.Select[Any]:
+    """The uids that each stretch holds, in their order: one list, since each row has its cost."""
+    lists = (
+        sa.select(sa.func.array_agg(held.c.uid).label("uids")).correlate(stretch).lateral("listed")
+    )
+    return sa.select(stretch.c.place, lists.c.uids).select_from(stretch.join(lists, sa.true()))
+
+
+def by_place(rows: Iterable[tuple[int, list[int] | None]], count: int) -> list[list[int]]:
+    """The lists by the places of their stretches; there is none where nobody is."""
     found: list[list[int]] = [[] for _ in range(count)]
-    for place, uid in rows:
-        found[place - 1].append(uid)
+    for place, uids in rows:
+        if uids:
+            found[place - 1] = uids
     return found

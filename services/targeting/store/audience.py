@@ -18,6 +18,7 @@ from services.targeting.store.arrays import (
     bound_numbers,
     bounds_of,
     by_place,
+    listed,
     numbers,
     stretches,
 )
@@ -25,11 +26,13 @@ from services.targeting.store.tables import PLATFORM_NUMBERS, subscriptions
 
 NUMBERS, SMALL_NUMBERS = sa.ARRAY(sa.BigInteger), sa.ARRAY(sa.SmallInteger)
 HOLDINGS = Prepared(
-    sa.select(subscriptions.c.tag_id, subscriptions.c.uid).where(
+    sa.select(subscriptions.c.tag_id, sa.func.array_agg(subscriptions.c.uid))
+    .where(
         subscriptions.c.app_id == APP_ID,
         subscriptions.c.uid == sa.any_(bound_numbers("uids")),
         subscriptions.c.tag_id == sa.any_(bound_numbers("tag_ids")),
     )
+    .group_by(subscriptions.c.tag_id)
 )
 
 
@@ -162,7 +165,7 @@ def _select_members() -> sa.Select[Any]:
         .correlate(stretch)
         .lateral("held")
     )
-    return sa.select(stretch.c.place, held.c.uid).select_from(stretch.join(held, sa.true()))
+    return listed(stretch, held)
 
 
 MEMBERS = Prepared(_select_members())
@@ -189,7 +192,5 @@ async def holdings(
     tx: AsyncConnection, app_id: UUID, tag_ids: Sequence[int], uids: Sequence[int]
 ) -> dict[int, list[int]]:
     """By each of the tags that any of the uids is subscribed to: which of them are."""
-    held: dict[int, list[int]] = {}
-    for tag_id, uid in await HOLDINGS.fetch(tx, app_id=app_id, tag_ids=tag_ids, uids=uids):
-        held.setdefault(tag_id, []).append(uid)
-    return held
+    rows = await HOLDINGS.fetch(tx, app_id=app_id, tag_ids=tag_ids, uids=uids)
+    return dict(map(tuple, rows))

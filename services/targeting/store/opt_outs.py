@@ -21,6 +21,7 @@ from services.targeting.store.arrays import (
     bounds_of,
     by_place,
     guids,
+    listed,
     numbers,
     stretches,
 )
@@ -40,7 +41,7 @@ def _select_within() -> sa.Select[Any]:
         .correlate(stretch)
         .lateral("out")
     )
-    return sa.select(stretch.c.place, out.c.uid).select_from(stretch.join(out, sa.true()))
+    return listed(stretch, out)
 
 
 WITHIN = Prepared(_select_within())
