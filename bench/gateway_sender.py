@@ -25,7 +25,7 @@ from services.dispatch.gateways.encryption import Keys, encrypt, read_key
 from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
-from services.dispatch.gateways.verdicts import Accepted, Verdict
+from services.dispatch.gateways.verdicts import Verdict
 from services.dispatch.gateways.webpush import WebPush
 from services.dispatch.window import Window
 from services.dispatch.wire import Answer, Request, Wire, WireError
@@ -139,18 +139,23 @@ async def _send(
     await gateway.prepare()
     window, refused = Window(task.concurrency), list[Verdict]()
 
-    def end(asked: datetime, request: Request, outcome: Answer | WireError) -> None:
-        verdict = read(gateway, request.url, outcome, asked)
-        if not isinstance(verdict, Accepted):
-            refused.append(verdict)
-        window.give_back(1)
+    def end(
+        asked: datetime,
+        requests: Sequence[Request],
+        ended: Sequence[tuple[int, Answer | WireError]],
+    ) -> None:
+        for place, outcome in ended:
+            if isinstance(outcome, WireError) or outcome.status not in gateway.good:
+                refused.append(read(gateway, requests[place].url, outcome, asked))
+        window.give_back(len(ended))
 
     begun = 0
     while begun < count:
         places = await window.take(count - begun, ONLY)
-        write, ended = gateway.writer(message, rendered, platform), partial(end, now())
-        for number in range(begun, begun + places):
-            wire.start(write(recipients[number % len(recipients)]), ended)
+        batch = [recipients[number % len(recipients)] for number in range(begun, begun + places)]
+        written = gateway.write(message, rendered, platform, batch)
+        requests = [request for request in written if request is not None]
+        wire.start(requests, partial(end, now(), requests))
         begun += places
     for _ in range(task.concurrency):
         await window.take(1, ONLY)

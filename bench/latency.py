@@ -119,7 +119,7 @@ async def measure_bare(bench: Bench, address: str, times: int) -> list[Sent]:
     wire = PooledWire(guard, Path(credentials["ca_file"]))
     try:
         token = await OAuthTokens(account, wire, lambda: datetime.now(UTC)).get()
-        request = Request(
+        request = Request.to(
             f"{credentials['gateway_url']}/v1/projects/{account['project_id']}/messages:send",
             (("authorization", f"Bearer {token}"), ("content-type", "application/json")),
             msgspec.json.encode({"message": {"token": address, "data": {"alert": "Bare"}}}),

@@ -3,13 +3,14 @@
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import uvloop
 
 from bench.gateway_sender import Cost
-from services.dispatch.wire import Answer, Request, WireError
+from services.dispatch.wire import Answer, Request, Template, WireError
 from services.dispatch.wire.origin import Limits
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
@@ -30,10 +31,13 @@ class Task(msgspec.Struct):
     payload: str
     body: bytes = b""
 
-    def write(self, number: int) -> Request:
+    def open_template(self) -> Template:
+        base = f"https://localhost:{self.port}"
+        return Template(base, self.headers, pool="bench", http2_only=True)
+
+    def write(self, template: Template, number: int) -> Request:
         address = self.addresses[number % len(self.addresses)]
-        url = f"https://localhost:{self.port}/3/device/{address}"
-        return Request(url, self.headers, self.body, "bench", http2_only=True)
+        return Request(template, f"/3/device/{address}", self.body)
 
 
 class Batch:
@@ -41,24 +45,27 @@ class Batch:
 
     def __init__(self, wire: PooledWire, task: Task, count: int) -> None:
         self._wire, self._task, self._count = wire, task, count
+        self._template = task.open_template()
         self._started = self._ended = self.succeeded = 0
         self._done = asyncio.Event()
 
     async def run(self) -> None:
-        for _ in range(min(self._task.concurrency, self._count)):
-            self._start()
+        self._start(min(self._task.concurrency, self._count))
         await self._done.wait()
 
-    def _start(self) -> None:
-        self._started += 1
-        self._wire.start(self._task.write(self._started), self._end)
+    def _start(self, count: int) -> None:
+        numbers = range(self._started, self._started + count)
+        self._started += count
+        write, template = self._task.write, self._template
+        self._wire.start([write(template, number) for number in numbers], self._end)
 
-    def _end(self, _: Request, outcome: Answer | WireError) -> None:
-        self._ended += 1
-        if isinstance(outcome, Answer) and outcome.status == 200:
-            self.succeeded += 1
+    def _end(self, ended: Sequence[tuple[int, Answer | WireError]]) -> None:
+        self._ended += len(ended)
+        self.succeeded += sum(
+            isinstance(outcome, Answer) and outcome.status == 200 for _, outcome in ended
+        )
         if self._started < self._count:
-            self._start()
+            self._start(min(len(ended), self._count - self._started))
         elif self._ended == self._count:
             self._done.set()
 
@@ -71,12 +78,12 @@ async def run_batch(wire: PooledWire, task: Task, count: int) -> int:
 
 async def run_posts(wire: PooledWire, task: Task, count: int) -> int:
     """A task for each request, as an engine that waits for each would have it."""
-    limit, succeeded = asyncio.Semaphore(task.concurrency), 0
+    limit, template, succeeded = asyncio.Semaphore(task.concurrency), task.open_template(), 0
 
     async def post(number: int) -> None:
         nonlocal succeeded
         try:
-            answer = await wire.post(task.write(number))
+            answer = await wire.post(task.write(template, number))
             succeeded += answer.status == 200
         finally:
             limit.release()

@@ -210,8 +210,8 @@ class Caller:
             headers.append(("traceparent", trace_parent))
         # A pool of its own: a slow host holds up nobody who shares its connections.
         pool = f"webhook-{lease.webhook_id}"
-        return Request(
-            webhook.url, tuple(headers), posting.body, pool, seconds=self._limits.seconds
+        return Request.to(
+            webhook.url, tuple(headers), posting.body, pool=pool, seconds=self._limits.seconds
         )
 
     async def _settle(self, lease: Lease, brought: _Yield) -> None:

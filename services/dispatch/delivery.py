@@ -131,14 +131,18 @@ class Delivery:
         return True
 
     async def _start_all(self, done: set[int]) -> set[int] | None:
-        """Begin a request for each recipient not done with; the uids met, None if interrupted."""
+        """Begin a request for each recipient not done with; None if interrupted.
+
+        Else who of the uids that a later-parcel lists was met.
+        """
         met: set[int] = set()
         target = self._prepared.message.target
         async for chunk in self._resolve():
             duplicates = await find_duplicates(
                 self._desk.audience, self._parcel.app_id, target, chunk.recipients
             )
-            met.update([recipient.uid for recipient in chunk.recipients])
+            if self._parcel.uids is not None:
+                met.update([recipient.uid for recipient in chunk.recipients])
             for recipients in self._arrange(chunk.recipients, done, duplicates):
                 if not await self._start(recipients):
                     return None
@@ -161,6 +165,8 @@ class Delivery:
                 if each.uid in duplicates:
                     self._settling.note((each.platform, Outcome.DUPLICATE, ""), [each.uid])
             recipients = [each for each in recipients if each.uid not in duplicates]
+        if self._parcel.slice.platform not in {Platform.MIXED, Platform.WEB_SAFARI}:
+            return [recipients] if recipients else []
         together: dict[tuple[Platform, bool], list[Recipient]] = {}
         for each in recipients:
             # Safari's addresses are of two kinds.
@@ -202,10 +208,7 @@ class Delivery:
         if isinstance(rendered, Refused):
             self._settling.note((platform, Outcome.FAILED, rendered.reason), _uids(recipients))
             return True
-        by_gate: dict[str, list[Recipient]] = {}
-        for recipient in recipients:
-            by_gate.setdefault(gateway.gate(recipient), []).append(recipient)
-        for gate, together in by_gate.items():
+        for gate, together in gateway.by_gate(recipients).items():
             key = Key(app_id, platform, gate)
             pace = self._desk.switchboard.pace(key, gateway.quota)
             if not await self._start_by(Route(key, gateway, rendered, pace), together):
@@ -230,7 +233,11 @@ class Delivery:
                 for recipient in rest:
                     self._settling.hold(recipient, route.key.gate, wait)
                 return True
-            rest = rest[self._sending.start(route, rest[:places], self._may_send) :]
+            if not self._may_send():
+                self._sending.abandon(route, places)
+                return False
+            self._sending.start(route, rest[:places])
+            rest = rest[places:]
             # Answers are read in between, and other parcels have their turn.
             await asyncio.sleep(0)
         return True

@@ -1,7 +1,7 @@
 """The requests of one parcel: many are started at once, and each ends by its answer.
 
-Most are accepted at their first word. For these there is no task and nothing is awaited: a callback
-adds a uid to a list. Whatever takes a second question is a task of its own.
+Most are accepted at their first word. For these there is no task and nothing is awaited: their uids
+are recorded when answers have come. Whatever takes a second question is a task of its own.
 """
 
 import asyncio
@@ -26,7 +26,6 @@ from services.dispatch.gateways.asking import (
     find_home,
     read,
 )
-from services.dispatch.gateways.encryption import SubscriptionInvalid
 from services.dispatch.gateways.pool import Gateway, GatewayPool
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Accepted, Dead, Refused, Stale, Suspect, Verdict
@@ -72,7 +71,7 @@ class Desk:
     patience: timedelta
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Route:
     """How some recipients of one platform are reached: by which gateway, through which gate."""
 
@@ -80,10 +79,6 @@ class Route:
     gateway: Gateway
     rendered: Rendered
     pace: Pace
-    # Those who were accepted since it was last looked.
-    accepted: list[int] = field(default_factory=list)
-    # When the first of them was asked for.
-    accepted_since: float = 0.0
 
     @property
     def platform(self) -> Platform:
@@ -102,6 +97,16 @@ class Moment:
     monotonic: float
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests that were started together, and for whom each is."""
+
+    route: Route
+    moment: Moment
+    recipients: list[Recipient] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+
 class Sending:
     """Whoever starts a request has taken a place for it in the route's gate and in the window."""
 
@@ -109,28 +114,21 @@ class Sending:
         self._desk = desk
         self._prepared = prepared
         self._settling = settling
-        self._loop = asyncio.get_running_loop()
         self._under_way = 0
         self._all_ended = asyncio.Event()
         self._tasks: set[asyncio.Task[Verdict]] = set()
         self._failure: BaseException | None = None
         self.spans: dict[Platform, trace.Span] = {}
 
-    def start(
-        self, route: Route, recipients: Sequence[Recipient], may_send: Callable[[], bool]
-    ) -> int:
-        """Ask for each, as long as we may; how many were begun. Those left have no places more."""
+    def start(self, route: Route, recipients: Sequence[Recipient]) -> None:
+        """Ask for each."""
         self._open_span(route)
+        self._under_way += len(recipients)
         if route.gateway.is_prepared:
-            begun = self._start_batch(route, recipients, may_send)
-        else:
-            begun = len(recipients)
-            self._under_way += begun
-            for recipient in recipients:
-                self._keep(self._ask(route, recipient))
-        if begun < len(recipients):
-            self.abandon(route, len(recipients) - begun)
-        return begun
+            self._start_batch(route, recipients)
+            return
+        for recipient in recipients:
+            self._keep(self._ask(route, recipient))
 
     def abandon(self, route: Route, count: int) -> None:
         """Give back places in which nothing was started."""
@@ -151,37 +149,48 @@ class Sending:
         if self._failure is not None:
             raise self._failure
 
-    def _start_batch(
-        self, route: Route, recipients: Sequence[Recipient], may_send: Callable[[], bool]
-    ) -> int:
-        moment, start, end = self._now(), self._desk.wire.start, self._end
-        write = route.gateway.writer(self._prepared.message, route.rendered, route.platform)
-        for number, recipient in enumerate(recipients):
-            if not may_send():
-                return number
-            self._under_way += 1
-            try:
-                request = write(recipient)
-            except SubscriptionInvalid:
-                self._conclude(route, recipient, moment, conclude(NO_SUBSCRIPTION, moment.time))
+    def _start_batch(self, route: Route, recipients: Sequence[Recipient]) -> None:
+        batch = Batch(route, self._now())
+        written = route.gateway.write(
+            self._prepared.message, route.rendered, route.platform, recipients
+        )
+        for recipient, request in zip(recipients, written, strict=True):
+            if request is None:
+                impossible = conclude(NO_SUBSCRIPTION, batch.moment.time)
+                self._conclude(route, recipient, batch.moment, impossible)
             else:
-                start(request, partial(end, route, recipient, moment))
-        return len(recipients)
+                batch.recipients.append(recipient)
+                batch.requests.append(request)
+        self._desk.wire.start(batch.requests, partial(self._end, batch))
 
-    def _end(
-        self,
-        route: Route,
-        recipient: Recipient,
-        moment: Moment,
-        request: Request,
-        outcome: Answer | WireError,
-    ) -> None:
-        """What is called when a request has its answer, or surely none."""
+    def _end(self, batch: Batch, ended: Sequence[tuple[int, Answer | WireError]]) -> None:
+        """What is called when some of a batch have their answers, or surely none."""
+        good, recipients = batch.route.gateway.good, batch.recipients
+        accepted: list[int] = []
+        others: list[tuple[int, Answer | WireError]] = []
+        for place, outcome in ended:
+            if isinstance(outcome, Answer) and outcome.status in good:
+                accepted.append(recipients[place].uid)
+            else:
+                others.append((place, outcome))
+        if accepted:
+            self._accept(batch, accepted)
+        for place, outcome in others:
+            self._end_otherwise(batch, place, outcome)
+
+    def _accept(self, batch: Batch, uids: Sequence[int]) -> None:
+        """They were accepted by answers that came together."""
+        route = batch.route
+        self._prepared.taken.add(route.way)
+        route.pace.leave_well(len(uids), batch.moment.monotonic)
+        self._settling.record((route.platform, Outcome.SENT, ""), uids)
+        self._count_off(len(uids))
+
+    def _end_otherwise(self, batch: Batch, place: int, outcome: Answer | WireError) -> None:
+        route, moment, recipient = batch.route, batch.moment, batch.recipients[place]
         try:
-            verdict = read(route.gateway, request.url, outcome, moment.time)
-            if isinstance(verdict, Accepted):
-                self._accept(route, recipient.uid, moment)
-            elif isinstance(verdict, Stale) or find_home(route.gateway, recipient, verdict):
+            verdict = read(route.gateway, batch.requests[place].url, outcome, moment.time)
+            if isinstance(verdict, Stale) or find_home(route.gateway, recipient, verdict):
                 going_on = self._questioner(route).go_on(recipient, verdict, moment.time)
                 self._keep(self._await(route, recipient, moment, going_on))
             else:
@@ -190,20 +199,6 @@ class Sending:
             self._failure = error
             self.abandon(route, 1)
             self._count_off(1)
-
-    def _accept(self, route: Route, uid: int, moment: Moment) -> None:
-        if not route.accepted:
-            route.accepted_since = moment.monotonic
-            self._prepared.taken.add(route.way)
-            self._loop.call_soon(self._settle_accepted, route)
-        route.accepted.append(uid)
-
-    def _settle_accepted(self, route: Route) -> None:
-        """Those who were accepted by answers that came together, all at once."""
-        uids, route.accepted = route.accepted, []
-        route.pace.leave_well(len(uids), route.accepted_since)
-        self._settling.record((route.platform, Outcome.SENT, ""), uids)
-        self._count_off(len(uids))
 
     def _keep(self, asking: Awaitable[Verdict]) -> None:
         task = asyncio.ensure_future(asking)

@@ -113,7 +113,9 @@ async def request_for(
     gateway: Gateway, message: Message, looks: Rendered, recipient: Recipient
 ) -> Request:
     await gateway.prepare()
-    return gateway.writer(message, looks, recipient.platform)(recipient)
+    (request,) = gateway.write(message, looks, recipient.platform, [recipient])
+    assert request is not None
+    return request
 
 
 async def ask(

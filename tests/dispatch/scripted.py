@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from services.dispatch.wire import Answer, Ended, Pending, Request, WireError
 
@@ -15,17 +15,17 @@ class PostingWire(ABC):
     @abstractmethod
     async def post(self, request: Request) -> Answer: ...
 
-    def start(self, request: Request, ended: Ended) -> Pending:
-        """Call back with what the post gives; an error of the test ends the test."""
+    def start(self, requests: Sequence[Request], ended: Ended) -> list[Pending]:
+        """Call back with what each post gives; an error of the test ends the test."""
 
-        async def ask() -> None:
+        async def ask(place: int, request: Request) -> None:
             try:
                 outcome: Reply = await self.post(request)
             except WireError as error:
                 outcome = error
-            ended(request, outcome)
+            ended([(place, outcome)])
 
-        return _Task(asyncio.create_task(ask()))
+        return [_Task(asyncio.create_task(ask(*each))) for each in enumerate(requests)]
 
 
 class _Task:

@@ -138,7 +138,7 @@ async def test_a_young_token_is_tried_once_more_on_a_connection_of_its_own() -> 
 
     assert verdict == Accepted()
     assert refused.all_headers == taken.all_headers
-    assert refused.pool != taken.pool
+    assert refused.template.pool != taken.template.pool
 
 
 async def test_a_token_that_stays_stale_is_the_credentials_fault() -> None:

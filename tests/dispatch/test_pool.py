@@ -64,7 +64,7 @@ async def test_a_certificate_is_shown_by_the_connection_and_not_by_a_header() ->
     request = await request_of(open_pool(Book(apns=CERTIFICATE)), Platform.IOS)
 
     headers = dict(request.all_headers)
-    assert request.identity == Identity("chain", "key")
+    assert request.template.identity == Identity("chain", "key")
     assert request.url.startswith("https://sandbox.example/3/device/")
     assert headers["apns-topic"] == "com.acme.bank"
     assert "authorization" not in headers
@@ -80,7 +80,7 @@ async def test_a_certificate_without_a_topic_leaves_it_to_apple() -> None:
 async def test_a_key_is_shown_by_a_header() -> None:
     request = await request_of(open_pool(Book(apns=KEY)), Platform.IOS)
 
-    assert request.identity is None
+    assert request.template.identity is None
     assert dict(request.all_headers)["authorization"].startswith("bearer ")
     assert request.url.startswith("https://apple.example/")
 
@@ -117,7 +117,7 @@ async def test_connections_are_shared_by_those_who_show_the_same() -> None:
         open_pool(Book(apns=replace(CERTIFICATE, certificate_chain="another"))), Platform.IOS
     )
 
-    assert first.pool == same.pool != other.pool
+    assert first.template.pool == same.template.pool != other.template.pool
 
 
 async def test_whoever_claims_anothers_key_id_does_not_get_onto_its_connections() -> None:
@@ -127,7 +127,7 @@ async def test_whoever_claims_anothers_key_id_does_not_get_onto_its_connections(
         await request_of(open_pool(Book(apns=each)), Platform.IOS) for each in (KEY, claimed)
     ]
 
-    assert first.pool != other.pool
+    assert first.template.pool != other.template.pool
 
 
 @pytest.mark.parametrize("platform", list(Platform))

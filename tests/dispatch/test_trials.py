@@ -159,7 +159,7 @@ async def test_apple_is_asked_in_the_credentials_environment_on_a_connection_of_
 
     first, second = wire.asked
     assert first.url.startswith("https://sandbox.example/3/device/")
-    assert first.pool != second.pool
+    assert first.template.pool != second.template.pool
 
 
 async def test_the_sandbox_takes_what_is_well_formed(tmp_path: Path) -> None:

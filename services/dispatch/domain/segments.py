@@ -17,7 +17,6 @@ MAX_REASONS = MAX_KINDS - len(Outcome)
 SEVEN_BITS = 0x7F
 MORE = 0x80
 OVERFLOW_REASON = "Other"
-SINGLE = [bytes([number]) for number in range(SEVEN_BITS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +86,23 @@ def pack_uids(uids: Iterable[int]) -> bytes:
         return b""
     deltas = list(map(sub, ordered[1:], ordered))
     first = _pack_number(ordered[0])
-    if not deltas or max(deltas) <= SEVEN_BITS:
+    if not deltas or (farthest := max(deltas)) <= SEVEN_BITS:
         return first + bytes(deltas)
-    return first + b"".join(map(_pack_number, deltas))
+    pack_delta = PACKED.__getitem__ if farthest < len(PACKED) else _pack_number
+    return first + b"".join(map(pack_delta, deltas))
 
 
 def _pack_number(number: int) -> bytes:
-    if number <= SEVEN_BITS:
-        return SINGLE[number]
     packed = bytearray()
     while number > SEVEN_BITS:
         packed.append(number & SEVEN_BITS | MORE)
         number >>= 7
     packed.append(number)
     return bytes(packed)
+
+
+# The varints of one and of two bytes.
+PACKED = [_pack_number(number) for number in range(1 << 14)]
 
 
 def unpack_uids(packed: bytes) -> Iterator[int]:

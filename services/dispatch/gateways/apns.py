@@ -4,8 +4,7 @@ Sources: Apple's "Sending notification requests to APNs", "Establishing a token-
 APNs" and "Handling notification responses from APNs".
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
@@ -45,8 +44,7 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
-from services.dispatch.gateways.writing import RequestWriter
-from services.dispatch.wire import Answer, Request
+from services.dispatch.wire import Answer, Request, Template
 
 # Apple refuses tokens older than an hour and objects to new ones within 20 minutes.
 TOKEN_AGE = timedelta(minutes=40)
@@ -54,7 +52,9 @@ MIN_TOKEN_AGE = timedelta(minutes=20)
 SERVER_ERROR_SECONDS = 900.0
 MAX_BYTES = 4096
 
-PLAIN = re.compile(r"[0-9A-Za-z]+")
+GOOD = frozenset({200})
+# Of a uid, in an id: more bits than there will ever be uids for. Those beyond would share an id.
+UID_BITS = (1 << 48) - 1
 
 STALE = frozenset({"ExpiredProviderToken", "UnrelatedKeyIdInToken"})
 DEAD = frozenset({"Unregistered", "ExpiredToken"})
@@ -81,7 +81,7 @@ MISCONFIGURED = frozenset(
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """Apple's answer as a verdict; what is not in its tables keeps the address."""
-    if answer.status == 200:
+    if answer.status in GOOD:
         return Accepted()
     body = read_members(answer.body)
     reason = read_reason(body.get("reason"), answer.status)
@@ -116,22 +116,23 @@ def _read_time(milliseconds: object, asked: datetime) -> datetime:
         return asked
 
 
-def _id_writer(message_id: str) -> Callable[[int], str]:
-    """Writes UUIDs (version 8, RFC 9562 §5.8): the same for a repeat, another for another device.
+def _begin_ids(message_id: str) -> tuple[str, int]:
+    """How the ids of a message's notifications begin, and what hides the uid in the rest.
 
+    They are UUIDs (version 8, RFC 9562 §5.8): the same for a repeat, another for another device.
     Apple learns no uid by them: each message hides its devices' by bits of its own.
     """
     digits = sha256(message_id.encode()).hexdigest()
     beginning = f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-"
-    veil = int(digits[18:30], 16)
-    # All uids that there will ever be; a larger one would only share its id with another device.
-    most = (1 << 48) - 1
-    return lambda uid: f"{beginning}{(uid ^ veil) & most:012x}"
+    return beginning, int(digits[18:30], 16)
 
 
-def _escape(address: str) -> str:
-    """It cannot leave its place in the path. Apple's own are hexadecimal digits."""
-    return address if PLAIN.fullmatch(address) else quote(address, safe="")
+def _escape(addresses: Sequence[str]) -> Sequence[str]:
+    """None can leave its place in the path. Apple's own are hexadecimal digits."""
+    together = "".join(addresses)
+    if together.isascii() and together.isalnum():
+        return addresses
+    return [quote(address, safe="") for address in addresses]
 
 
 def _write_expiration(message: Message, platform: Platform) -> str:
@@ -202,6 +203,7 @@ class Apns:
 
     name = "apns"
     quota = ""
+    good = GOOD
 
     def __init__(
         self,
@@ -225,16 +227,24 @@ class Apns:
                 self._website_name = credential.website_name
                 self._proof = ClientCertificate(credential)
 
-    def gate(self, recipient: Recipient) -> str:
+    def by_gate(self, recipients: Sequence[Recipient]) -> Mapping[str, Sequence[Recipient]]:
         """Apple's environments are two services; a web site's certificate has a way of its own."""
-        if recipient.platform is Platform.WEB_SAFARI:
-            return LEGACY
-        return (self._away(recipient) or self.home).value
+        if recipients[0].platform is Platform.WEB_SAFARI:
+            return {LEGACY: recipients}
+        away = self._find_away(recipients)
+        if not away:
+            return {self.home.value: recipients}
+        uids = {each.uid for each in away}
+        here = [each for each in recipients if each.uid not in uids]
+        by_gate = {self.home.value: here, self.home.other.value: away}
+        return {gate: together for gate, together in by_gate.items() if together}
 
-    def _away(self, recipient: Recipient) -> Environment | None:
-        """The other environment than the credential's own, if the recipient is at home there."""
-        is_away = self._other_url and recipient.environment not in {None, self.home}
-        return recipient.environment if is_away else None
+    def _find_away(self, recipients: Sequence[Recipient]) -> Sequence[Recipient]:
+        """Those who are at home in the other environment than the credential's own."""
+        if not self._other_url:
+            return ()
+        here = (None, self.home)
+        return [each for each in recipients if each.environment not in here]
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         if message.content.dismisses:
@@ -282,27 +292,33 @@ class Apns:
     async def prepare(self) -> None:
         """Nothing to do: we sign our tokens ourselves."""
 
-    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:  # noqa: ARG002  the platform is in what was rendered
-        headers = (*self._proof.headers(), *rendered.headers)
-        pool, identity, body = self._proof.pool, self._proof.identity, rendered.body
-        here = f"{self._url}/3/device/"
-        elsewhere = f"{self._other_url}/3/device/"
-        write_id = _id_writer(message.message_id)
-
-        def write(recipient: Recipient) -> Request:
-            place = elsewhere if self._away(recipient) else here
-            return Request(
-                place + _escape(recipient.address),
-                headers,
+    def write(
+        self,
+        message: Message,
+        rendered: Rendered,
+        platform: Platform,  # noqa: ARG002  it is in what was rendered
+        recipients: Sequence[Recipient],
+    ) -> Sequence[Request]:
+        template = Template(
+            self._other_url if self._find_away(recipients[:1]) else self._url,
+            (*self._proof.headers(), *rendered.headers),
+            ("apns-id",),
+            pool=self._proof.pool,
+            identity=self._proof.identity,
+            http2_only=True,
+            one_at_first=True,
+        )
+        beginning, veil = _begin_ids(message.message_id)
+        body, addresses = rendered.body, _escape([each.address for each in recipients])
+        return [
+            Request(
+                template,
+                f"/3/device/{address}",
                 body,
-                pool,
-                identity,
-                http2_only=True,
-                one_at_first=True,
-                own_headers=(("apns-id", write_id(recipient.uid)),),
+                (f"{beginning}{(each.uid ^ veil) & UID_BITS:012x}",),
             )
-
-        return write
+            for each, address in zip(recipients, addresses, strict=True)
+        ]
 
     def read_answer(self, answer: Answer, asked: datetime, _url: str) -> Verdict:
         return read_answer(answer, asked)

@@ -8,7 +8,6 @@ from services.dispatch.domain.messages import Message
 from services.dispatch.domain.outcomes import Finding
 from services.dispatch.domain.parcels import Environment, Recipient
 from services.dispatch.gateways.apns import Apns
-from services.dispatch.gateways.encryption import SubscriptionInvalid
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import (
@@ -121,12 +120,13 @@ class Questioner:
         url = ""
         try:
             await self.gateway.prepare()
-            write = self.gateway.writer(self.message, self.rendered, recipient.platform)
-            request = write(recipient)
+            (request,) = self.gateway.write(
+                self.message, self.rendered, recipient.platform, [recipient]
+            )
+            if request is None:
+                return NO_SUBSCRIPTION
             url = request.url
             outcome: Answer | WireError = await self.wire.post(request)
-        except SubscriptionInvalid:
-            return NO_SUBSCRIPTION
         except CredentialRefused as refusal:
             return Misconfigured(refusal.reason)
         except WireError as error:

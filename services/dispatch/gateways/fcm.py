@@ -6,7 +6,7 @@ server applications".
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -43,8 +43,17 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
-from services.dispatch.gateways.writing import RequestWriter
-from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, Wire
+from services.dispatch.wire import (
+    ANSWER_SECONDS,
+    Answer,
+    Forbidden,
+    Request,
+    Template,
+    Unanswered,
+    Unsent,
+    Wire,
+    split_url,
+)
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -59,6 +68,7 @@ ASK_AGAIN = timedelta(seconds=10)
 SPARE = timedelta(minutes=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 QUOTA_SECONDS = 60.0
+GOOD = frozenset({200})
 # RFC 6749 §5.2: the account was revoked, or is not what it says.
 REFUSED_GRANTS = frozenset({400, 401, 403})
 QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
@@ -70,7 +80,7 @@ FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 def read_answer(answer: Answer, asked: datetime) -> Verdict:
     """Google's answer as a verdict. Only FCM's own word in the details ends an address."""
-    if answer.status == 200:
+    if answer.status in GOOD:
         return Accepted()
     code, word = _read_code(answer)
     retry_after = read_retry_after(answer.headers, asked)
@@ -143,6 +153,7 @@ class Fcm:
     """FCM for one service account."""
 
     name = "fcm"
+    good = GOOD
 
     def __init__(
         self, credential: FcmCredential, url: str, wire: Wire, clock: Callable[[], datetime]
@@ -153,16 +164,16 @@ class Fcm:
         # what is that one's.
         key = sha256(account["private_key"].encode()).hexdigest()[:16]
         self.quota = f"{project} {key}"
-        self._url = f"{url}/v1/projects/{project}/messages:send"
+        self._base, self._path = split_url(f"{url}/v1/projects/{project}/messages:send")
         self._tokens = OAuthTokens(account, wire, clock)
         self._clock = clock
 
-    def gate(self, _recipient: Recipient) -> str:
+    def by_gate(self, recipients: Sequence[Recipient]) -> Mapping[str, Sequence[Recipient]]:
         """One service and one project: there is one way."""
-        return ""
+        return {"": recipients}
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
-        """The request's body up to time to live and address, which `writer` puts in."""
+        """The request's body up to time to live and address, which `write` puts in."""
         if platform is Platform.APPEXT_CHROME:
             return _render_chrome_app(message)
         options = message.content.android
@@ -178,16 +189,21 @@ class Fcm:
     async def prepare(self) -> None:
         await self._tokens.get()
 
-    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
+    def write(
+        self,
+        message: Message,
+        rendered: Rendered,
+        platform: Platform,
+        recipients: Sequence[Recipient],
+    ) -> Sequence[Request]:
         headers = (("authorization", f"Bearer {self._tokens.text}"), *rendered.headers)
         seconds = message.remaining_seconds(platform, self._clock())
         beginning = b'%s,"ttl":"%ds"},"token":' % (rendered.body, seconds)
-        url, encode = self._url, msgspec.json.encode
-
-        def write(recipient: Recipient) -> Request:
-            return Request(url, headers, b"%s%s}}" % (beginning, encode(recipient.address)))
-
-        return write
+        template, path, encode = Template(self._base, headers), self._path, msgspec.json.encode
+        return [
+            Request(template, path, b"%s%s}}" % (beginning, encode(each.address)))
+            for each in recipients
+        ]
 
     def read_answer(self, answer: Answer, asked: datetime, _url: str) -> Verdict:
         return read_answer(answer, asked)
@@ -287,12 +303,13 @@ class OAuthTokens:
         self._renew_time = now + max(lifetime - RENEW_AHEAD, timedelta())
         self._end_time = now + max(lifetime - SPARE, timedelta())
 
-    def ask(self, now: datetime) -> Request:
-        """The request for a token."""
-        return Request(
+    def ask(self, now: datetime, seconds: float = ANSWER_SECONDS) -> Request:
+        """The request for a token; who makes it waits so long."""
+        return Request.to(
             self._account["token_uri"],
             (("content-type", "application/x-www-form-urlencoded"),),
             urlencode({"grant_type": GRANT, "assertion": self._write_assertion(now)}).encode(),
+            seconds=seconds,
         )
 
     def _write_assertion(self, now: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,8 +27,7 @@ from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Refused, Verdict
 from services.dispatch.gateways.webpush import WebPush
-from services.dispatch.gateways.writing import RequestWriter
-from services.dispatch.wire import Answer, Wire
+from services.dispatch.wire import Answer, Request, Wire
 
 # A replaced credential is noticed within this time, and so within ten seconds by whoever sends.
 FRESH_SECONDS = 5.0
@@ -42,8 +41,11 @@ class Gateway(Protocol):
     # Whose requests per minute are counted together; empty where nobody counts them.
     quota: str
 
-    def gate(self, recipient: Recipient) -> str:
-        """Which way a recipient's request takes: what may fail while the others do not.
+    # The statuses by which it accepts.
+    good: frozenset[int]
+
+    def by_gate(self, recipients: Sequence[Recipient]) -> Mapping[str, Sequence[Recipient]]:
+        """Who takes which way, one recipient at least: what may fail while the others do not.
 
         At most 32 characters, of few values: clients choose their push services themselves.
         """
@@ -62,8 +64,17 @@ class Gateway(Protocol):
             WireError, CredentialRefused: if it is not to be had.
         """
 
-    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
-        """How recipients are asked for; to be used at once, by a gateway that is prepared."""
+    def write(
+        self,
+        message: Message,
+        rendered: Rendered,
+        platform: Platform,
+        recipients: Sequence[Recipient],
+    ) -> Sequence[Request | None]:
+        """A request for each who takes one gate, to be used at once; the gateway is prepared.
+
+        None where the address can never be sent to.
+        """
 
     def read_answer(self, answer: Answer, asked: datetime, url: str, /) -> Verdict:
         """What its answer means, to a request of that URL."""

@@ -111,7 +111,7 @@ async def _try_apns(
         *((("apns-topic", topic),) if topic else ()),
         ("apns-push-type", "alert"),
     )
-    request = Request(
+    request = Request.to(
         f"{urls.apns_sandbox if credential.sandbox else urls.apns}/3/device/{NO_ADDRESS}",
         headers,
         b'{"aps":{}}',
@@ -139,9 +139,9 @@ async def _try_fcm(
     credential: FcmCredential, urls: GatewayUrls, wire: Wire, clock: Callable[[], datetime]
 ) -> Finding:
     account: dict[str, Any] = msgspec.json.decode(credential.service_account)
-    ask = msgspec.structs.replace(OAuthTokens(account, wire, clock).ask(clock()), seconds=SECONDS)
+    tokens = OAuthTokens(account, wire, clock)
     try:
-        granted = read_grant(await wire.post(ask))
+        granted = read_grant(await wire.post(tokens.ask(clock(), SECONDS)))
     except Forbidden:
         return Declined(Part.PROOF, "its token_uri leads where no request may go")
     except WireError:
@@ -156,7 +156,7 @@ async def _try_fcm(
 
 def _rehearse(project_id: str, url: str, token: str) -> Request:
     message = {"token": NO_ADDRESS, "data": {"alert": ""}}
-    return Request(
+    return Request.to(
         f"{url}/v1/projects/{quote(project_id, safe='')}/messages:send",
         (("authorization", f"Bearer {token}"), ("content-type", "application/json")),
         msgspec.json.encode({"validate_only": True, "message": message}),

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -33,8 +33,7 @@ from services.dispatch.gateways.verdicts import (
     read_reason,
     read_retry_after,
 )
-from services.dispatch.gateways.writing import RequestWriter
-from services.dispatch.wire import Answer, Request
+from services.dispatch.wire import Answer, Request, Template, split_url
 
 # Apple gives reasons without tying them to statuses: the reason counts.
 MISCONFIGURED = frozenset({"BadAuthorizationHeader", "BadJwtToken", "BadVapidPublicKey"})
@@ -50,6 +49,7 @@ AT_ONCE = "503 errno 202"
 TOKEN_LIFETIME = timedelta(hours=12)
 TOKEN_AGE = timedelta(hours=6)
 MAX_ORIGINS = 64
+GOOD = frozenset(range(200, 300))
 # Bytes; a compromise between telling nothing of a text's length and sending nothing in vain.
 PADDING_BLOCK = 128
 # How nearly all endpoints begin; to take others apart takes ten times as long.
@@ -80,7 +80,7 @@ def read_answer(answer: Answer, asked: datetime, url: str = "") -> Verdict:
 
     `url` is what was asked: some services have words of their own.
     """
-    if 200 <= answer.status < 300:
+    if answer.status in GOOD:
         return Accepted()
     reason = _read_reason(answer)
     match answer.status:
@@ -151,6 +151,13 @@ def _read_origin(endpoint: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _find_gate(address: str) -> str:
+    try:
+        return choose_gate(_read_origin(_read_subscription(address).endpoint))
+    except SubscriptionInvalid:
+        return choose_gate("")
+
+
 def choose_options(content: Content, platform: Platform) -> WebOptions:
     match platform:
         case Platform.WEB_FIREFOX:
@@ -165,6 +172,7 @@ class WebPush:
     """Web Push for one application's VAPID key."""
 
     name = "webpush"
+    good = GOOD
     quota = ""
 
     def __init__(
@@ -178,13 +186,12 @@ class WebPush:
         self._clock = clock
         self._tokens: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
 
-    def gate(self, recipient: Recipient) -> str:
-        """That of the push service: one that is slow or down stops none but itself."""
-        try:
-            origin = _read_origin(_read_subscription(recipient.address).endpoint)
-        except SubscriptionInvalid:
-            return choose_gate("")
-        return choose_gate(origin)
+    def by_gate(self, recipients: Sequence[Recipient]) -> Mapping[str, Sequence[Recipient]]:
+        """By push service: one that is slow or down stops none but itself."""
+        by_gate: dict[str, list[Recipient]] = {}
+        for each in recipients:
+            by_gate.setdefault(_find_gate(each.address), []).append(each)
+        return by_gate
 
     def render(self, message: Message, platform: Platform) -> Rendered | Refused:
         """The text that is encrypted for each browser. All must show something."""
@@ -207,23 +214,35 @@ class WebPush:
     async def prepare(self) -> None:
         """Nothing to do: we sign our tokens ourselves."""
 
-    def writer(self, message: Message, rendered: Rendered, platform: Platform) -> RequestWriter:
+    def write(
+        self,
+        message: Message,
+        rendered: Rendered,
+        platform: Platform,
+        recipients: Sequence[Recipient],
+    ) -> Sequence[Request | None]:
         """Each request is encrypted for its one browser."""
         seconds = message.remaining_seconds(platform, self._clock())
-        by_origin: dict[str, tuple[tuple[str, str], ...]] = {}
+        templates: dict[str, Template] = {}
 
-        def write(recipient: Recipient) -> Request:
-            subscription = _read_subscription(recipient.address)
-            keys = Keys(read_key(subscription.user_public_key), read_key(subscription.user_auth))
-            origin = _read_origin(subscription.endpoint)
-            headers = by_origin.get(origin)
-            if headers is None:
+        def write(address: str) -> Request | None:
+            try:
+                subscription = _read_subscription(address)
+                keys = Keys(
+                    read_key(subscription.user_public_key), read_key(subscription.user_auth)
+                )
+                origin = _read_origin(subscription.endpoint)
+                body = encrypt(rendered.body, keys, block=PADDING_BLOCK)
+            except SubscriptionInvalid:
+                return None
+            base, path = split_url(subscription.endpoint)
+            template = templates.get(base)
+            if template is None:
                 headers = (*self._headers_for(origin, seconds), *rendered.headers)
-                by_origin[origin] = headers
-            body = encrypt(rendered.body, keys, block=PADDING_BLOCK)
-            return Request(subscription.endpoint, headers, body)
+                template = templates[base] = Template(base, headers)
+            return Request(template, path, body)
 
-        return write
+        return [write(each.address) for each in recipients]
 
     def _headers_for(self, origin: str, seconds: int) -> tuple[tuple[str, str], ...]:
         if origin.endswith(APPLE_HOST):

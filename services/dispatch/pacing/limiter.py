@@ -26,19 +26,22 @@ class Limiter:
     def start(self, count: int = 1) -> None:
         self.under_way += count
 
-    def end_well(self) -> None:
-        """An answer came that says nothing against our speed."""
-        self.under_way -= 1
-        if self.limit == self._highest:
-            return
+    def end_well(self, count: int = 1) -> None:
+        """So many answers came that say nothing against our speed."""
+        if self.limit < self._highest:
+            for under_way in range(self.under_way, self.under_way - count, -1):
+                self._widen(under_way)
+        self.under_way -= count
+
+    def _widen(self, under_way: int) -> None:
         # Who does not use what is allowed has not shown that more would be borne.
-        if self.under_way + 1 >= self.limit / 2:
+        if under_way >= self.limit / 2:
             step = 1.0 if self._is_starting else 1.0 / self.limit
             self.limit = min(self.limit + step, self._highest)
 
-    def end_badly(self, start_time: float, now: float) -> None:
+    def end_badly(self, start_time: float, now: float, count: int = 1) -> None:
         """It was overloaded or silent. What began before the last cut knew nothing of that one."""
-        self.under_way -= 1
+        self.under_way -= count
         if start_time <= self._cut_time:
             return
         self._cut_time = now

@@ -117,12 +117,10 @@ class Pace:
     def leave_well(self, count: int, start_time: float) -> None:
         """Give places back whose requests were accepted: what `leave` does, for many."""
         now = self._monotonic()
-        is_slow_ = self._time(start_time, now)
-        for _ in range(count):
-            if is_slow_:
-                self.limiter.end_badly(start_time, now)
-            else:
-                self.limiter.end_well()
+        if self._time(start_time, now):
+            self.limiter.end_badly(start_time, now, count)
+        else:
+            self.limiter.end_well(count)
         self.fuse.note_good(count)
         if not self._is_shut:
             self._breaker.note_good(count)

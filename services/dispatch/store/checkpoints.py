@@ -4,8 +4,9 @@ It is the statement that is run most often, at full speed hundreds of times a se
 and commits by itself where nothing else belongs to it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -101,12 +102,9 @@ async def record(
 
 def bind(entries: Sequence[Entry]) -> dict[str, object]:
     """The statement's parameters: columns, an array each."""
-    segments = [(entry.parcel, segment) for entry in entries for segment in pack(entry.ended)]
-    manners = [
-        (*entry.parcel.key, *manner, len(uids), pack_uids(sorted(uids)))
-        for entry in entries
-        for manner, uids in entry.ended.items()
-    ]
+    packed = [(entry, pack(entry.ended)) for entry in entries]
+    segments = [(entry.parcel, segment) for entry, segments in packed for segment in segments]
+    manners = [manner for entry, segments in packed for manner in _bind_manners(entry, segments)]
     return {
         "parcel_ids": [entry.parcel.parcel_id for entry in entries],
         "epochs": [entry.parcel.epoch for entry in entries],
@@ -131,6 +129,14 @@ def bind(entries: Sequence[Entry]) -> dict[str, object]:
         "leased": ParcelState.LEASED,
         "notifications": NOTIFICATIONS,
     }
+
+
+def _bind_manners(entry: Entry, segments: Sequence[Segment]) -> Iterator[tuple[Any, ...]]:
+    # Where all of a platform ended alike, its segment has them packed already.
+    alike = {segment.platform: segment.uids for segment in segments if not segment.codes}
+    for manner, uids in entry.ended.items():
+        packed = alike.get(manner[0]) or pack_uids(sorted(uids))
+        yield *entry.parcel.key, *manner, len(uids), packed
 
 
 def _write_kinds(segment: Segment) -> str:

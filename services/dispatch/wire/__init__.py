@@ -1,12 +1,15 @@
 """The HTTP/2 sender: many small POSTs over few connections, behind one narrow seam."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 # A request that has no answer by then has none; its maker may set another time.
 ANSWER_SECONDS = 20.0
+# What leads to the connection, and what is asked for there. A fragment is not sent.
+URL = re.compile(r"([a-zA-Z]+://[^/?#]+)((?:[/?][!-\"$-\[\]-~]*)?)(?:#.*)?")
 
 
 class Identity(Struct, frozen=True):
@@ -19,17 +22,19 @@ class Identity(Struct, frozen=True):
         return "Identity(…)"
 
 
-# Structs, not dataclasses: one of each is made for every notification.
-class Request(Struct, frozen=True):
-    """A POST. Headers are (lower-case name, value); their values may be secret.
+# Structs, not dataclasses: a request is made for every notification.
+class Template(Struct, frozen=True, eq=False):
+    """What requests that are written together have in common.
 
-    Plain http:// goes only to hosts that the deployment allows.
+    Headers are (lower-case name, value); their values may be secret. Plain http:// goes only to
+    hosts that the deployment allows.
     """
 
-    url: str
-    # Best the same for many requests: as a block they are written once.
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    # Scheme and authority.
+    base: str
+    headers: tuple[tuple[str, str], ...] = ()
+    # The headers whose values each request gives itself.
+    own_names: tuple[str, ...] = ()
     # Requests share connections only within a pool: some gateways bind one to its credential.
     pool: str = ""
     # Whom the connection shows itself as. Requests share one only with their own kind.
@@ -41,12 +46,62 @@ class Request(Struct, frozen=True):
     # A new connection asks one thing at a time until its first good answer, as Apple wants it;
     # and the last one is kept when it is idle.
     one_at_first: bool = False
-    # What only this request says.
-    own_headers: tuple[tuple[str, str], ...] = ()
+
+
+class Request(Struct, frozen=True, eq=False):
+    """A POST. The path begins with a slash and includes the query, if there is one."""
+
+    template: Template
+    path: str
+    body: bytes
+    own_values: tuple[str, ...] = ()
+
+    @classmethod
+    def to(
+        cls,
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+        *,
+        pool: str = "",
+        identity: Identity | None = None,
+        seconds: float = ANSWER_SECONDS,
+        http2_only: bool = False,
+        one_at_first: bool = False,
+    ) -> "Request":
+        """A request that stands alone."""
+        base, path = split_url(url)
+        template = Template(
+            base,
+            headers,
+            pool=pool,
+            identity=identity,
+            seconds=seconds,
+            http2_only=http2_only,
+            one_at_first=one_at_first,
+        )
+        return cls(template, path, body)
+
+    @property
+    def url(self) -> str:
+        return f"{self.template.base}{self.path}"
 
     @property
     def all_headers(self) -> tuple[tuple[str, str], ...]:
-        return (*self.headers, *self.own_headers)
+        template = self.template
+        return (*template.headers, *zip(template.own_names, self.own_values, strict=True))
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """What leads to a connection, and what is asked for there; both empty if it is no URL.
+
+    Where nothing leads nobody goes: such a request ends as Forbidden.
+    """
+    match = URL.fullmatch(url)
+    if match is None:
+        return "", ""
+    base, path = match.groups()
+    return base, path if path[:1] == "/" else f"/{path}"
 
 
 class Answer(Struct, frozen=True):
@@ -73,8 +128,9 @@ class Forbidden(WireError):
     """The guard refused the URL: it leads where no request of ours may go."""
 
 
-# Called with a request and what came of it.
-Ended = Callable[[Request, Answer | WireError], None]
+# Called with requests, by their places among those that were started together, and what came of
+# each.
+Ended = Callable[[Sequence[tuple[int, Answer | WireError]]], None]
 
 
 class Pending(Protocol):
@@ -94,11 +150,11 @@ class Wire(Protocol):
             Unsent, Unanswered, Forbidden: when there is none.
         """
 
-    def start(self, request: Request, ended: Ended) -> Pending:
-        """Ask without waiting: `ended` is called once, whatever came of it.
+    def start(self, requests: Sequence[Request], ended: Ended) -> Sequence[Pending]:
+        """Ask without waiting: `ended` is told of each once, whatever came of it.
 
-        It is called from within the loop, never before this returns, and not at all once the
-        request is cancelled. Answers that came together are told one right after the other.
+        It is called from within the loop, never before this returns, and not of what is cancelled.
+        Of answers that came together it is told together.
         """
 
     async def close(self) -> None: ...

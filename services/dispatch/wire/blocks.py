@@ -8,7 +8,7 @@ import re
 from hpack.hpack import encode_integer
 from hpack.table import HeaderTable
 
-from services.dispatch.wire import Forbidden, Request
+from services.dispatch.wire import Forbidden, Request, Template
 
 # An HPACK table that never holds anything need not be kept in step with the other side's.
 NO_TABLE = b"\x20"
@@ -35,8 +35,9 @@ OURS = frozenset(
 )
 NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
-# Most of those that are not kept, and quickly told.
-PLAIN_VALUE = re.compile(r"[!-~]+")
+VISIBLE = bytes(range(0x21, 0x7F))
+# RFC 3986, and what push services are known to use besides; no fragment.
+IN_PATHS = VISIBLE.translate(None, b"#\\")
 MAX_KEPT = 1024
 KNOWN_LENGTHS = 512
 STATIC_NAMES = {
@@ -47,8 +48,23 @@ STATIC_NAMES = {
 
 def check_header(name: str, value: str) -> None:
     """Raises Forbidden for what would be read as something else, or is not the caller's to say."""
-    if name in OURS or not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+    if name in OURS or not NAME.fullmatch(name):
         raise Forbidden("a header that may not be sent")
+    check_value(value)
+
+
+def check_value(value: str) -> None:
+    """Likewise."""
+    if not VALUE.fullmatch(value):
+        raise Forbidden("a header that may not be sent")
+
+
+def check_path(path: str) -> bytes:
+    """Likewise: a path as it is written."""
+    octets = path.encode()
+    if octets.translate(None, IN_PATHS) or octets[:1] != b"/":
+        raise Forbidden("a path that may not be asked for")
+    return octets
 
 
 class BlockWriter:
@@ -61,27 +77,39 @@ class BlockWriter:
         self._shared: dict[tuple[tuple[str, str], ...], bytes] = {}
         self._names: dict[str, bytes] = {}
         self._lengths: dict[int, bytes] = {}
+        # What the latest requests have in common, and how it is written.
+        self._template: Template | None = None
+        self._shared_piece = b""
+        self._own_names: list[bytes] = []
 
-    def write(self, path: str, request: Request) -> bytes:
+    def write(self, request: Request) -> bytes:
         """A whole block.
 
         Raises:
             Forbidden: if a header may not be sent.
         """
-        headers, length = request.headers, len(request.body)
-        shared = self._shared.get(headers)
-        pieces = [
-            self._start,
-            _string(path.encode()),
-            self._write_shared(headers) if shared is None else shared,
-        ]
-        for name, value in request.own_headers:
-            if not PLAIN_VALUE.fullmatch(value) and not VALUE.fullmatch(value):
-                raise Forbidden("a header that may not be sent")
-            pieces.append(self._names.get(name) or self._write_name(name))
-            pieces.append(_string(value.encode("latin-1")))
+        if request.template is not self._template:
+            self._turn_to(request.template)
+        length = len(request.body)
+        pieces = [self._start, _string(check_path(request.path)), self._shared_piece]
+        for name, value in zip(self._own_names, request.own_values, strict=True):
+            octets = value.encode()
+            if octets.translate(None, VISIBLE):
+                # Rare: not everything is visible that may be said.
+                check_value(value)
+                octets = value.encode("latin-1")
+            pieces += name, _string(octets)
         pieces.append(self._lengths.get(length) or self._write_length(length))
         return b"".join(pieces)
+
+    def _turn_to(self, template: Template) -> None:
+        headers = template.headers
+        shared = self._shared.get(headers)
+        self._shared_piece = self._write_shared(headers) if shared is None else shared
+        self._own_names = [
+            self._names.get(name) or self._write_name(name) for name in template.own_names
+        ]
+        self._template = template
 
     def _write_shared(self, headers: tuple[tuple[str, str], ...]) -> bytes:
         for name, value in headers:

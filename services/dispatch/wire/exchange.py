@@ -1,9 +1,10 @@
 """One request's way over the wire, from its hand-over to its one end."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.dispatch.wire import Answer, Ended, Request, WireError
 
@@ -19,12 +20,29 @@ class Carrier(Protocol):
         """Forget it; the other side is told, if it knows of it."""
 
 
+class Listener(Struct, eq=False):
+    """Who hears what came of requests that were started together."""
+
+    ended: Ended
+    # What came of some, and is about to be told.
+    heard: list[tuple[int, Answer | WireError]] = field(default_factory=list)
+
+    def tell(self) -> None:
+        heard, self.heard = self.heard, []
+        try:
+            self.ended(heard)
+        except Exception:
+            # The others on this connection are not to suffer for it.
+            log.exception("wire.listener_failed")
+
+
 class Exchange(Struct, eq=False):
     """Made for every notification, hence a Struct."""
 
     request: Request
-    path: str
-    ended: Ended
+    # Among those that were started together.
+    place: int
+    listener: Listener
     deadline: float
     carrier: Carrier | None = None
     # How often it was started: what did not reach the other side is started again.
@@ -45,14 +63,7 @@ class Exchange(Struct, eq=False):
                 self.carrier.cancel(self)
 
     def end(self, outcome: Answer | WireError) -> None:
-        if not self.is_over:
-            self.is_over = True
-            self.carrier = None
-            try:
-                self.ended(self.request, outcome)
-            except Exception:
-                # The others on this connection are not to suffer for it.
-                log.exception("wire.listener_failed")
+        end_all([(self, outcome)])
 
     def add(self, piece: bytes) -> None:
         """More of the body. Most have one piece."""
@@ -74,3 +85,18 @@ class Exchange(Struct, eq=False):
     def reset(self) -> None:
         """It is to be started again; nothing of an answer has come."""
         self.head, self.body, self.received, self.carrier = None, b"", 0, None
+
+
+def end_all(ended: Sequence[tuple[Exchange, Answer | WireError]]) -> None:
+    """Tell each listener once of what came of its requests."""
+    listeners: list[Listener] = []
+    for exchange, outcome in ended:
+        if not exchange.is_over:
+            exchange.is_over = True
+            exchange.carrier = None
+            heard = exchange.listener.heard
+            if not heard:
+                listeners.append(exchange.listener)
+            heard.append((exchange.place, outcome))
+    for listener in listeners:
+        listener.tell()

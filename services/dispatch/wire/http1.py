@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
+from collections import deque
 from typing import cast
 
 import httptools
 
-from services.dispatch.wire import Answer, Unanswered, Unsent, WireError
-from services.dispatch.wire.blocks import check_header
+from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, WireError
+from services.dispatch.wire.blocks import check_header, check_path
 from services.dispatch.wire.exchange import MAX_BODY_BYTES, Exchange
 from services.dispatch.wire.heads import MAX_HEADER_BYTES
 from services.dispatch.wire.http2 import Owner
@@ -45,13 +46,11 @@ class Http1Connection(asyncio.Protocol):
     def idle_since(self) -> float | None:
         return None if self._exchange is not None else self._last_busy
 
-    def open(self, exchange: Exchange) -> None:
-        """Start an exchange; Forbidden if its headers may not be sent."""
-        head = self._write_head(exchange)
-        self._exchange = exchange
-        exchange.carrier = self
-        self._reading = _Reading()
-        self._transport.write(head + exchange.request.body)
+    def take(self, waiting: deque[Exchange]) -> None:
+        while waiting and self.room:
+            exchange = waiting.popleft()
+            if not exchange.is_over:
+                self._start(exchange)
 
     def cancel(self, exchange: Exchange) -> None:
         if self._exchange is exchange:
@@ -106,6 +105,19 @@ class Http1Connection(asyncio.Protocol):
 
     # For itself.
 
+    def _start(self, exchange: Exchange) -> None:
+        exchange.attempts += 1
+        try:
+            head = self._write_head(exchange.request)
+        except Forbidden as error:
+            # Whoever starts it is not called back before that returns.
+            self._loop.call_soon(exchange.end, error)
+            return
+        self._exchange = exchange
+        exchange.carrier = self
+        self._reading = _Reading()
+        self._transport.write(head + exchange.request.body)
+
     def _finish(self, outcome: Answer | WireError, *, keep: bool) -> None:
         exchange, self._exchange = self._exchange, None
         self._last_busy = self._loop.time()
@@ -118,9 +130,9 @@ class Http1Connection(asyncio.Protocol):
         if keep:
             self._owner.refill(self)
 
-    def _write_head(self, exchange: Exchange) -> bytes:
-        request = exchange.request
-        lines = [f"POST {exchange.path} HTTP/1.1", f"host: {self._authority}"]
+    def _write_head(self, request: Request) -> bytes:
+        path = check_path(request.path).decode()
+        lines = [f"POST {path} HTTP/1.1", f"host: {self._authority}"]
         for name, value in request.all_headers:
             check_header(name, value)
             lines.append(f"{name}: {value}")

@@ -2,10 +2,11 @@
 
 import asyncio
 import ssl
+from collections import deque
 from typing import Protocol, cast
 
 from services.dispatch.wire import Unsent
-from services.dispatch.wire.exchange import Exchange
+from services.dispatch.wire.exchange import Exchange, end_all
 from services.dispatch.wire.session import Session
 
 # With requests under way and nothing heard for so long, it is asked whether it lives.
@@ -55,7 +56,9 @@ class Connection(Protocol):
     def idle_since(self) -> float | None:
         """Since when it has nothing to do; None while it has."""
 
-    def open(self, exchange: Exchange) -> None: ...
+    def take(self, waiting: deque[Exchange]) -> None:
+        """Start those who wait, the first first, as far as there is room."""
+
     def cancel(self, exchange: Exchange) -> None: ...
     def sweep(self, now: float) -> None:
         """End what is overdue, the connection itself too if it is dead."""
@@ -100,16 +103,16 @@ class Http2Connection(asyncio.BufferedProtocol):
     def idle_since(self) -> float | None:
         return None if self._session.streams.under_way else self._last_busy
 
-    def open(self, exchange: Exchange) -> None:
-        self._session.open(exchange)
-        exchange.carrier = self
-        self._gathered += 1
-        if self._flush_planned:
+    def take(self, waiting: deque[Exchange]) -> None:
+        if self.room <= 0:
             return
-        if self._gathered * SHARE >= len(self._session.streams.under_way):
-            self._plan_flush()
-        elif self._gathering is None:
-            self._gathering = self._loop.call_later(GATHER_SECONDS, self._flush)
+        session = self._session
+        begun = session.take(waiting, self)
+        if session.streams.ended:
+            # What may not be sent. Whoever starts it is not called back before that returns.
+            self._loop.call_soon(self._settle)
+        if begun:
+            self._gather(begun)
 
     def cancel(self, exchange: Exchange) -> None:
         self._session.cancel(exchange)
@@ -178,8 +181,7 @@ class Http2Connection(asyncio.BufferedProtocol):
         if streams.ended:
             ended = streams.ended.copy()
             streams.ended.clear()
-            for exchange, outcome in ended:
-                exchange.end(outcome)
+            end_all(ended)
         if session.wants_http1:
             self._owner.fall_back()
         if streams.returned:
@@ -212,6 +214,15 @@ class Http2Connection(asyncio.BufferedProtocol):
         if now - self._last_heard > patience:
             self._pinged = now
             self._session.ping()
+
+    def _gather(self, begun: int) -> None:
+        self._gathered += begun
+        if self._flush_planned:
+            return
+        if self._gathered * SHARE >= len(self._session.streams.under_way):
+            self._plan_flush()
+        elif self._gathering is None:
+            self._gathering = self._loop.call_later(GATHER_SECONDS, self._flush)
 
     def _plan_flush(self) -> None:
         if not self._flush_planned:

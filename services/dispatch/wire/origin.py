@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct, structs
 
-from services.dispatch.wire import Forbidden, Unsent, WireError
+from services.dispatch.wire import Unsent, WireError
 from services.dispatch.wire.blocks import BlockWriter
 from services.dispatch.wire.dialing import Dialer, Place
-from services.dispatch.wire.exchange import Exchange
+from services.dispatch.wire.exchange import Exchange, end_all
 from services.dispatch.wire.http1 import Http1Connection
 from services.dispatch.wire.http2 import Connection, Http2Connection
 from services.dispatch.wire.session import Session
@@ -67,15 +67,9 @@ class Origin:
         busy = any(each.idle_since is None for each in (*self._open, *self._leaving))
         return not (busy or self._waiting or self._dialing)
 
-    def start(self, exchange: Exchange) -> None:
-        if not self._waiting:
-            for connection in self._open:
-                if connection.room > 0:
-                    self._start_on(connection, exchange)
-                    return
-        exchange.carrier = self
-        self._waiting.append(exchange)
-        self._grow()
+    def start(self, exchanges: Iterable[Exchange]) -> None:
+        self._waiting += exchanges
+        self._refill_all()
 
     def cancel(self, exchange: Exchange) -> None:
         """It is passed over when its turn comes."""
@@ -109,12 +103,8 @@ class Origin:
     # For its connections.
 
     def refill(self, connection: Connection) -> None:
-        waiting = self._waiting
-        while waiting and connection.room > 0:
-            exchange = waiting.popleft()
-            if not exchange.is_over:
-                self._start_on(connection, exchange)
-        if waiting:
+        if self._waiting:
+            connection.take(self._waiting)
             self._grow()
 
     def take_back(self, exchanges: Iterable[Exchange], reason: str) -> None:
@@ -125,9 +115,7 @@ class Origin:
             else:
                 exchange.carrier = self
                 self._waiting.appendleft(exchange)
-        for connection in list(self._open):
-            self.refill(connection)
-        self._grow()
+        self._refill_all()
 
     def lose(self, connection: Connection) -> None:
         if connection in self._open:
@@ -151,13 +139,12 @@ class Origin:
 
     # For itself.
 
-    def _start_on(self, connection: Connection, exchange: Exchange) -> None:
-        exchange.attempts += 1
-        try:
-            connection.open(exchange)
-        except Forbidden as error:
-            # Whoever starts it is not called back before this returns.
-            self._loop.call_soon(exchange.end, error)
+    def _refill_all(self) -> None:
+        for connection in list(self._open):
+            if not self._waiting:
+                return
+            connection.take(self._waiting)
+        self._grow()
 
     def _grow(self) -> None:
         """Open one more connection, if all are full and none may find room by itself."""
@@ -194,8 +181,7 @@ class Origin:
         if error is None and not self._open:
             error = Unsent("connect: closed at once")
         if error is None:
-            for connection in list(self._open):
-                self.refill(connection)
+            self._refill_all()
         elif self._open:
             self._grow_after = self._loop.time() + self._limits.retry_seconds
         else:
@@ -219,15 +205,13 @@ class Origin:
 
     def _fail(self, error: WireError) -> None:
         waiting, self._waiting = self._waiting, deque()
-        for exchange in waiting:
-            exchange.end(error)
+        end_all([(exchange, error) for exchange in waiting])
 
     def _expire(self, now: float) -> None:
         overdue = [each for each in self._waiting if each.deadline <= now]
         if overdue:
             self._waiting = deque(each for each in self._waiting if each.deadline > now)
-            for exchange in overdue:
-                exchange.end(Unsent("deadline"))
+            end_all([(exchange, Unsent("deadline")) for exchange in overdue])
 
     def _shrink(self, now: float) -> None:
         """Close what has been idle; Apple wants the last connection to be kept."""

@@ -1,13 +1,23 @@
 """The wire of a process: every request goes to the connections of its kind."""
 
 import asyncio
-import re
+from collections.abc import Sequence
+from itertools import count, groupby
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from services.dispatch.wire import Answer, Ended, Forbidden, Identity, Request, WireError
+from services.dispatch.wire import (
+    Answer,
+    Ended,
+    Forbidden,
+    Identity,
+    Request,
+    Template,
+    WireError,
+)
 from services.dispatch.wire.dialing import Dialer, Place
-from services.dispatch.wire.exchange import Exchange
+from services.dispatch.wire.exchange import Exchange, Listener, end_all
 from services.dispatch.wire.origin import Limits, Origin
 from services.dispatch.wire.tls import Trust
 from services.kit.egress import EgressGuard
@@ -17,8 +27,6 @@ SWEEP_SECONDS = 0.25
 GOODBYE_SECONDS = 1.0
 MAX_ORIGINS = 1000
 PORTS = {"https": 443, "http": 80}
-# What leads to the connection, and what is asked for there. A fragment is not sent.
-URL = re.compile(r"([a-zA-Z]+://[^/?#]+)((?:[/?][!-\"$-\[\]-~]*)?)(?:#.*)?")
 
 Kind = tuple[str, str, Identity | None, bool, bool]
 
@@ -39,11 +47,11 @@ class PooledWire:
     async def post(self, request: Request) -> Answer:
         answered: asyncio.Future[Answer | WireError] = self._loop.create_future()
 
-        def end(_: Request, outcome: Answer | WireError) -> None:
+        def end(ended: Sequence[tuple[int, Answer | WireError]]) -> None:
             if not answered.done():
-                answered.set_result(outcome)
+                answered.set_result(ended[0][1])
 
-        exchange = self.start(request, end)
+        (exchange,) = self.start([request], end)
         try:
             outcome = await answered
         finally:
@@ -52,20 +60,22 @@ class PooledWire:
             raise outcome
         return outcome
 
-    def start(self, request: Request, ended: Ended) -> Exchange:
-        match = URL.fullmatch(request.url)
-        base, path = match.groups() if match else ("", "")
-        kind = base, request.pool, request.identity, request.http2_only, request.one_at_first
-        origin = self._origins.get(kind) or self._open(kind)
-        if path[:1] != "/":
-            path = f"/{path}"
-        exchange = Exchange(request, path, ended, self._loop.time() + request.seconds)
-        if origin is None:
-            error = Forbidden("the URL is not one that a request may go to")
-            self._loop.call_soon(exchange.end, error)
-        else:
-            origin.start(exchange)
-        return exchange
+    def start(self, requests: Sequence[Request], ended: Ended) -> list[Exchange]:
+        listener, places, now = Listener(ended), count(), self._loop.time()
+        started: list[Exchange] = []
+        for template, together in groupby(requests, attrgetter("template")):
+            origin, deadline = self._find(template), now + template.seconds
+            exchanges = [
+                Exchange(request, place, listener, deadline, origin)
+                for request, place in zip(together, places, strict=False)
+            ]
+            if origin is None:
+                error = Forbidden("the URL is not one that a request may go to")
+                self._loop.call_soon(end_all, [(exchange, error) for exchange in exchanges])
+            else:
+                origin.start(exchanges)
+            started += exchanges
+        return started
 
     async def close(self) -> None:
         if self._sweeping is not None:
@@ -75,8 +85,18 @@ class PooledWire:
             origin.close()
         await asyncio.gather(*(origin.wait_closed(GOODBYE_SECONDS) for origin in origins))
 
+    def _find(self, template: Template) -> Origin | None:
+        """The origin of such requests; None where none may go."""
+        kind = (
+            template.base,
+            template.pool,
+            template.identity,
+            template.http2_only,
+            template.one_at_first,
+        )
+        return self._origins.get(kind) or self._open(kind)
+
     def _open(self, kind: Kind) -> Origin | None:
-        """A new origin; None where no request may go."""
         base, _, identity, http2_only, one_at_first = kind
         if not self._guard.admits_url(base):
             return None

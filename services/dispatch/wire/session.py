@@ -5,11 +5,13 @@ and `is_broken` after each call.
 """
 
 import re
+from collections import deque
 
+from services.dispatch.wire import Forbidden
 from services.dispatch.wire import frames as f
 from services.dispatch.wire.answers import INFLOW_WINDOW, Answers
 from services.dispatch.wire.blocks import NO_TABLE, BlockWriter
-from services.dispatch.wire.exchange import MAX_BODY_BYTES, Exchange
+from services.dispatch.wire.exchange import MAX_BODY_BYTES, Carrier, Exchange
 from services.dispatch.wire.frames import Code, ConnectionBroken, StreamBroken
 from services.dispatch.wire.heads import MAX_HEADER_BYTES, PLAIN_SUCCESS, read_success
 from services.dispatch.wire.outflow import Outflow
@@ -106,26 +108,42 @@ class Session:
         """Whether the other side has told how many streams it takes, and trusts us with them."""
         return self._peer.known and not self._answers.on_trial
 
-    def open(self, exchange: Exchange) -> None:
-        """Start an exchange; there must be room.
+    def take(self, waiting: deque[Exchange], carrier: Carrier) -> int:
+        """Start those who wait, the first first, as far as there is room; how many were started.
 
-        Raises:
-            Forbidden: if its headers may not be sent. Nothing has happened then.
+        What may not be sent is among the ended.
         """
-        request, outflow, out = exchange.request, self._outflow, self.out
-        body = request.body
+        room, begun, outflow = self.room, 0, self._outflow
+        while waiting and begun < room and not outflow.is_starved and not self.leaving:
+            exchange = waiting.popleft()
+            if exchange.is_over:
+                continue
+            exchange.attempts += 1
+            try:
+                block = self._writer.write(exchange.request)
+            except Forbidden as error:
+                self.streams.ended.append((exchange, error))
+                continue
+            exchange.carrier = carrier
+            self._send(exchange, block)
+            begun += 1
+        return begun
+
+    def _send(self, exchange: Exchange, block: bytes) -> None:
+        outflow, out, body = self._outflow, self.out, exchange.request.body
         size = len(body)
-        block = self._writer.write(exchange.path, request)
         if self._prefix:
             block, self._prefix = self._prefix + block, b""
         stream_id = self.streams.enter(exchange)
         length, pack = len(block), f.FRAME_HEADER.pack
         fits = 0 < size <= min(outflow.window, self._peer.initial_window, f.MAX_FRAME)
         if fits and length <= f.MAX_FRAME:
-            out.append(pack(length << 8 | f.HEADERS, f.END_HEADERS, stream_id))
-            out.append(block)
-            out.append(pack(size << 8 | f.DATA, f.END_STREAM, stream_id))
-            out.append(body)
+            out += (
+                pack(length << 8 | f.HEADERS, f.END_HEADERS, stream_id),
+                block,
+                pack(size << 8 | f.DATA, f.END_STREAM, stream_id),
+                body,
+            )
             outflow.window -= size
         else:
             out.append(f.headers(stream_id, block, self._peer.max_frame, ends=not body))
@@ -197,6 +215,7 @@ class Session:
         unpack, heads = f.FRAME_HEADER.unpack_from, self._answers.heads
         under_way, ended = self.streams.under_way, self.streams.ended
         position, end = 0, len(received)
+        is_plain = self._is_plain
         self._needed = f.HEADER_BYTES
         while end - position >= f.HEADER_BYTES:
             word, flags, stream_id = unpack(received, position)
@@ -208,7 +227,7 @@ class Session:
                 break
             position = start + length
             payload = received[start:position]
-            if word & 0xFF == f.HEADERS and flags == WHOLE and self._is_plain:
+            if word & 0xFF == f.HEADERS and flags == WHOLE and is_plain:
                 answer, exchange = heads.get(payload), under_way.get(stream_id)
                 if answer is None and payload[:1] == PLAIN_SUCCESS:
                     answer = read_success(payload)
@@ -217,6 +236,7 @@ class Session:
                     ended.append((exchange, answer))
                     continue
             self._take(word & 0xFF, flags, stream_id & f.MAX_STREAM_ID, payload)
+            is_plain = self._is_plain
         return position
 
     @property

@@ -26,7 +26,7 @@ async def wire(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PooledWire]:
 
 
 def request(url: str, number: int = 0, seconds: float = 10, *, one: bool = False) -> Request:
-    return Request(
+    return Request.to(
         f"{url}/{number}", (), b"body", seconds=seconds, http2_only=True, one_at_first=one
     )
 
@@ -241,5 +241,5 @@ async def test_a_header_that_would_be_another_is_not_sent(
     async with server.serving() as url:
         for http2_only in (True, False):
             with pytest.raises(WireError) as refused:
-                await wire.post(Request(f"{url}/", (header,), b"", http2_only=http2_only))
+                await wire.post(Request.to(f"{url}/", (header,), b"", http2_only=http2_only))
             assert type(refused.value).__name__ == "Forbidden"

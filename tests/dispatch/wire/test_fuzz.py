@@ -1,5 +1,6 @@
 """Can the other side, honest or not, make a session hang, leak a stream or mix up answers?"""
 
+from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as some
 
 from services.dispatch.wire import Answer, Request, Unanswered
 from services.dispatch.wire.blocks import BlockWriter
-from services.dispatch.wire.exchange import Exchange
+from services.dispatch.wire.exchange import Exchange, Listener
 from services.dispatch.wire.session import Session
 from tests.dispatch.wire.peer import Peer, Stream
 
@@ -19,10 +20,20 @@ LARGE = [16_384, 16_385, 60_000, 70_000]
 REFUSED, CANCEL = 7, 8
 
 
+class Nobody:
+    """Carries what is never cancelled."""
+
+    def cancel(self, exchange: Exchange) -> None:
+        raise AssertionError(exchange.request.path)
+
+
+CARRIER = Nobody()
+
+
 def make_exchange(number: int, size: int) -> Exchange:
     headers = (("x-number", str(number)),)
-    request = Request("https://peer.example", headers, bytes(size))
-    return Exchange(request, f"/{number}", lambda _, __: None, 0.0)
+    request = Request.to(f"https://peer.example/{number}", headers, bytes(size))
+    return Exchange(request, 0, Listener(lambda _: None), 0.0)
 
 
 class Conversation:
@@ -52,7 +63,7 @@ class Conversation:
                 size = dice.choice(LARGE if dice.random() < 0.05 else SIZES)
                 exchange = make_exchange(self.count, size)
                 self.under_way[self.count] = exchange
-                self.session.open(exchange)
+                self.session.take(deque([exchange]), CARRIER)
         if dice.random() < 0.8:
             self.speak()
 
@@ -152,19 +163,19 @@ class Conversation:
         """Each exchange ends once, and with what was said of it."""
         streams = self.session.streams
         for exchange, outcome in streams.ended:
-            assert self.under_way.pop(int(exchange.path[1:])) is exchange
+            assert self.under_way.pop(int(exchange.request.path[1:])) is exchange
             if isinstance(outcome, Answer):
-                assert self.said[exchange.path] == (outcome.status, outcome.body)
-                assert outcome.headers.get("x-path", exchange.path) == exchange.path
+                assert self.said[exchange.request.path] == (outcome.status, outcome.body)
+                assert outcome.headers.get("x-path", exchange.request.path) == exchange.request.path
             else:
                 assert isinstance(outcome, Unanswered)
         for exchange in streams.returned:
-            assert self.under_way.pop(int(exchange.path[1:])) is exchange
-            assert exchange.path in self.turned_away or self.is_beyond(exchange)
+            assert self.under_way.pop(int(exchange.request.path[1:])) is exchange
+            assert exchange.request.path in self.turned_away or self.is_beyond(exchange)
         streams.ended.clear()
         streams.returned.clear()
-        assert sorted(e.path for e in streams.under_way.values()) == sorted(
-            e.path for e in self.under_way.values()
+        assert sorted(e.request.path for e in streams.under_way.values()) == sorted(
+            e.request.path for e in self.under_way.values()
         )
         assert not self.session.is_broken, self.session.leaving
 
@@ -175,9 +186,11 @@ class Conversation:
         """Whatever is left over ends with the connection; then nothing is left."""
         self.session.end("lost")
         streams = self.session.streams
-        gone = {int(e.path[1:]) for e in (*(e for e, _ in streams.ended), *streams.returned)}
+        gone = {
+            int(e.request.path[1:]) for e in (*(e for e, _ in streams.ended), *streams.returned)
+        }
         assert gone == set(self.under_way)
-        assert not any(each.path in self.arrived for each in streams.returned)
+        assert not any(each.request.path in self.arrived for each in streams.returned)
 
 
 Step = Callable[[Conversation, Random], None]
@@ -240,7 +253,7 @@ def test_a_hostile_server_gets_nothing_but_an_end(
     session, peer = Session(WRITER), Peer()
     asked = [make_exchange(number, 10 * number) for number in range(3)]
     for exchange in asked:
-        session.open(exchange)
+        session.take(deque([exchange]), CARRIER)
     peer.settings({})
     peer.feed(session.take_out())
     heard = b"".join([bytes(peer.out) if greets else b"", *said])
@@ -254,6 +267,6 @@ def test_a_hostile_server_gets_nothing_but_an_end(
     session.end("lost")
     left = [exchange for exchange, _ in session.streams.ended] + session.streams.returned
 
-    assert sorted(each.path for each in left) == ["/0", "/1", "/2"]
+    assert sorted(each.request.path for each in left) == ["/0", "/1", "/2"]
     assert not session.streams.under_way
     assert not session.out

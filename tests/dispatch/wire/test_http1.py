@@ -42,7 +42,7 @@ async def test_an_answer_ends_where_it_says(
 ) -> None:
     server = PlainServer(reply)
     async with server.serving() as url:
-        answers = [await wire.post(Request(url, (), b"q")) for _ in range(2)]
+        answers = [await wire.post(Request.to(url, (), b"q")) for _ in range(2)]
 
     assert [answer.body for answer in answers] == [body, body]
     assert server.connections == connections
@@ -63,6 +63,6 @@ async def test_what_is_no_answer_is_none(wire: PooledWire, reply: bytes) -> None
     server = PlainServer(reply)
     async with server.serving() as url:
         with pytest.raises(Unanswered):
-            await wire.post(Request(url, (), b"q", seconds=5))
+            await wire.post(Request.to(url, (), b"q", seconds=5))
 
     assert len(server.asked) == 1

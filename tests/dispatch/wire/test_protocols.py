@@ -92,9 +92,11 @@ async def test_who_wants_http1_after_all_is_asked_by_it_from_then_on(
     server, plain = ScriptedServer(), list[bytes]()
     server.react = refuse
     async with either(server, plain, issued) as url:
-        first = await asyncio.gather(*(wire.post(Request(f"{url}/{n}", (), b"q")) for n in (1, 2)))
+        first = await asyncio.gather(
+            *(wire.post(Request.to(f"{url}/{n}", (), b"q")) for n in (1, 2))
+        )
         talks = len(server.talks)
-        second = await wire.post(Request(f"{url}/3", (), b"q"))
+        second = await wire.post(Request.to(f"{url}/3", (), b"q"))
 
     assert {answer.body for answer in (*first, second)} == {b"hello"}
     assert sorted(asked.split()[1] for asked in plain) == [b"/1", b"/2", b"/3"]
@@ -109,9 +111,9 @@ async def test_apple_is_never_asked_by_http1_even_if_it_wants_it(
     server.react = refuse
     async with either(server, plain, issued) as url:
         with pytest.raises(Unsent, match="HTTP_1_1_REQUIRED"):
-            await wire.post(Request(f"{url}/1", (), b"q", http2_only=True))
+            await wire.post(Request.to(f"{url}/1", (), b"q", http2_only=True))
         server.react = answer_all
-        again = await wire.post(Request(f"{url}/2", (), b"q", http2_only=True))
+        again = await wire.post(Request.to(f"{url}/2", (), b"q", http2_only=True))
 
     assert again.status == 200
     assert plain == []
@@ -126,7 +128,7 @@ async def test_a_server_that_offers_no_http2_is_named_as_such(
     command = ("openssl", "s_server", "-accept", f"127.0.0.1:{port}", *keys, "-www")
     async with running(issued, port, *command, "-alpn", "http/1.1", offer="http/1.1") as url:
         with pytest.raises(Unsent) as refused:
-            await wire.post(Request(url, (), b"q", http2_only=True))
+            await wire.post(Request.to(url, (), b"q", http2_only=True))
 
     assert str(refused.value) == "connect: the other side speaks no HTTP/2"
 
@@ -155,7 +157,7 @@ async def test_an_answer_of_another_length_than_it_says_is_none(
 
     server.react = answer
     async with server.serving() as url:
-        asking = asyncio.create_task(wire.post(Request(url, (), b"q", http2_only=True)))
+        asking = asyncio.create_task(wire.post(Request.to(url, (), b"q", http2_only=True)))
         outcome = (await asyncio.gather(asking, return_exceptions=True))[0]
 
     assert isinstance(outcome, Answer if is_answer else Unanswered)
@@ -210,6 +212,6 @@ async def test_an_address_that_says_nothing_costs_the_others_nothing(
     monkeypatch.setattr(loop, "getaddrinfo", both)
     async with either(server, plain, issued) as url:
         with socket.create_server((DEAD, int(url.rpartition(":")[2]))):
-            answer = await wire.post(Request(f"{url}/1", (), b"q", http2_only=True))
+            answer = await wire.post(Request.to(f"{url}/1", (), b"q", http2_only=True))
 
     assert answer.status == 200

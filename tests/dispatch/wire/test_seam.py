@@ -47,7 +47,7 @@ async def test_an_answer_is_given_back_whatever_its_status(
     wire: PooledWire, issued: Certificates
 ) -> None:
     async with http2_server(echo, issued.server_context()) as url:
-        answer = await wire.post(Request(f"{url}/3/device/ab", HEADERS, b"{}"))
+        answer = await wire.post(Request.to(f"{url}/3/device/ab", HEADERS, b"{}"))
 
     assert (answer.status, answer.body) == (410, b"{}")
     assert answer.headers["x-path"] == "/3/device/ab"
@@ -57,7 +57,7 @@ async def test_an_answer_is_given_back_whatever_its_status(
 async def test_many_at_once_get_each_its_own(wire: PooledWire, issued: Certificates) -> None:
     async with http2_server(echo, issued.server_context()) as url:
         answers = await asyncio.gather(
-            *(wire.post(Request(f"{url}/{n}", HEADERS, str(n).encode())) for n in range(200))
+            *(wire.post(Request.to(f"{url}/{n}", HEADERS, str(n).encode())) for n in range(200))
         )
 
     assert [answer.body for answer in answers] == [str(n).encode() for n in range(200)]
@@ -70,7 +70,7 @@ async def test_who_speaks_no_http2_is_asked_by_http1(
 ) -> None:
     server = PlainServer()
     async with server.serving(plain_context(issued) if secure else None) as url:
-        answers = [await wire.post(Request(f"{url}/x?y=1", HEADERS, b"body")) for _ in range(3)]
+        answers = [await wire.post(Request.to(f"{url}/x?y=1", HEADERS, b"body")) for _ in range(3)]
 
     assert {(answer.status, answer.body) for answer in answers} == {(200, b"hello")}
     assert answers[0].headers["x-kind"] == "plain"
@@ -87,7 +87,7 @@ async def test_what_wants_http2_is_never_sent_by_http1(
     server = PlainServer()
     async with server.serving(plain_context(issued) if secure else None) as url:
         with pytest.raises(WireError):
-            await wire.post(Request(f"{url}/x", HEADERS, b"body", http2_only=True, seconds=2))
+            await wire.post(Request.to(f"{url}/x", HEADERS, b"body", http2_only=True, seconds=2))
 
     assert server.asked == []
 
@@ -99,7 +99,7 @@ async def test_a_connection_shows_its_identity(
     tls = demand(issued.server_context(), ours, tmp_path)
 
     async def ask(identity: Identity | None) -> int:
-        request = Request(f"{url}/", HEADERS, b"", identity=identity, http2_only=True)
+        request = Request.to(f"{url}/", HEADERS, b"", identity=identity, http2_only=True)
         return (await wire.post(request)).status
 
     async with http2_server(echo, tls) as url:
@@ -112,7 +112,7 @@ async def test_a_connection_shows_its_identity(
 
 def test_an_identity_is_not_shown_by_accident() -> None:
     identity = Identity("certificate", "key")
-    request = Request("https://a.example", (), b"", identity=identity)
+    request = Request.to("https://a.example", (), b"", identity=identity)
 
     assert "key" not in repr(identity)
     assert "'key'" not in repr(request)
@@ -122,7 +122,7 @@ async def test_a_request_has_its_own_time(wire: PooledWire) -> None:
     silent = PlainServer(b"")
     async with silent.serving() as url:
         with pytest.raises(Unanswered):
-            await wire.post(Request(f"{url}/", HEADERS, b"", seconds=0.1))
+            await wire.post(Request.to(f"{url}/", HEADERS, b"", seconds=0.1))
 
     assert len(silent.asked) == 1
 
@@ -131,7 +131,7 @@ async def test_who_is_not_there_was_sent_nothing(wire: PooledWire) -> None:
     async with PlainServer().serving() as url:
         pass
     with pytest.raises(Unsent):
-        await wire.post(Request(f"{url}/", HEADERS, b""))
+        await wire.post(Request.to(f"{url}/", HEADERS, b""))
 
 
 async def test_a_stranger_without_a_certificate_we_trust_is_sent_nothing(
@@ -140,7 +140,7 @@ async def test_a_stranger_without_a_certificate_we_trust_is_sent_nothing(
     wire = PooledWire(GUARD)
     async with http2_server(echo, issued.server_context()) as url:
         with pytest.raises(Unsent):
-            await wire.post(Request(f"{url}/", HEADERS, b""))
+            await wire.post(Request.to(f"{url}/", HEADERS, b""))
     await wire.close()
 
 
@@ -152,7 +152,7 @@ async def test_no_request_goes_inside_unless_allowed(host: str) -> None:
         port = url.rpartition(":")[2]
         for scheme in ("http", "https"):
             with pytest.raises(Forbidden):
-                await wire.post(Request(f"{scheme}://{host}:{port}/", HEADERS, b""))
+                await wire.post(Request.to(f"{scheme}://{host}:{port}/", HEADERS, b""))
     await wire.close()
 
     assert server.connections == 0

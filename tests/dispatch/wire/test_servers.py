@@ -110,7 +110,7 @@ async def ask_many(issued: Certificates, url: str, sizes: list[int]) -> list[Ans
         EgressGuard.allowing(("localhost",)), issued.ca_file, Limits(max_connections=2)
     )
     requests = [
-        Request(f"{url}/{n}", (("x-a", "b" * 40),), bytes(size), http2_only=True)
+        Request.to(f"{url}/{n}", (("x-a", "b" * 40),), bytes(size), http2_only=True)
         for n, size in enumerate(sizes)
     ]
     try:
@@ -150,7 +150,7 @@ async def test_nginx_that_leaves_after_every_request(
         alone = [(await ask_many(issued, url, [900]))[0].status for _ in range(10)]
         guard = EgressGuard.allowing(("localhost",))
         wire = PooledWire(guard, issued.ca_file, Limits(max_connections=2))
-        requests = [Request(f"{url}/{n}", (), b"x", http2_only=True) for n in range(60)]
+        requests = [Request.to(f"{url}/{n}", (), b"x", http2_only=True) for n in range(60)]
         try:
             ended = await asyncio.gather(*map(wire.post, requests), return_exceptions=True)
         finally:
