@@ -55,6 +55,7 @@ class Planner:
         workers: int = 4,
     ) -> None:
         self._db = db
+        self._autocommit = db.execution_options(isolation_level="AUTOCOMMIT")
         self._slicer = slicer
         self._clock = clock
         self._ring_parcels = ring_parcels
@@ -177,8 +178,8 @@ class Planner:
     async def finish(self) -> bool:
         """End the messages whose last parcel is gone; whether there may be more."""
         with suppress_instrumentation():
-            async with self._db.begin() as tx:
-                finished = await messages.finish(tx, self._clock(), FINISH_LIMIT)
+            async with self._autocommit.connect() as connection:
+                finished = await messages.finish(connection, self._clock(), FINISH_LIMIT)
         for message_id, status in finished:
             log.info("message.finished", message_id=message_id, status=status.name)
         return len(finished) == FINISH_LIMIT

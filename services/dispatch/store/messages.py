@@ -19,6 +19,7 @@ from services.dispatch.domain.schedules import Schedule
 from services.dispatch.store import counts, shares
 from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
 from services.kit.paging import Window
+from services.kit.prepared import Prepared
 
 # Written out, not bound: a plan made for any status could not use the partial index.
 IS_NOT_CANCELLED = messages.c.status != sa.literal_column(str(int(Status.CANCELLED)))
@@ -199,8 +200,7 @@ async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
     return len(rows)
 
 
-async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[str, Status]]:
-    """End messages whose last parcel is gone, by what stands in the ledger about them."""
+def _make_finish() -> sa.Update:
     ended = (
         sa.select(messages.c.app_id, messages.c.message_id, messages.c.start_time)
         .where(
@@ -210,18 +210,19 @@ async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[s
                 parcels.c.message_id == messages.c.message_id,
             ),
         )
-        .limit(limit)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
         .with_for_update(skip_locked=True, of=messages)
         .cte("ended")
     )
-    verdict = _judge(ended)
-    finished = await tx.execute(
+    return (
         sa.update(messages)
         .where(messages.c.app_id == ended.c.app_id, messages.c.message_id == ended.c.message_id)
-        .values(status=verdict, end_time=now)
+        .values(
+            status=_judge(ended),
+            end_time=sa.bindparam("now", type_=messages.c.end_time.type),
+        )
         .returning(messages.c.message_id, messages.c.status)
     )
-    return [(row.message_id, Status(row.status)) for row in finished]
 
 
 def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
@@ -245,6 +246,18 @@ def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
         (segments.exists(), int(Status.DISPATCHING_FAILED)),
         else_=int(Status.FAILED),
     )
+
+
+FINISH = Prepared(_make_finish())
+
+
+async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[str, Status]]:
+    """End messages whose last parcel is gone, by what stands in the ledger about them.
+
+    For a connection that commits by itself: it is the planner's question while anything is sent.
+    """
+    finished = await FINISH.fetch(tx, now=now, limit=limit)
+    return [(row["message_id"], Status(row["status"])) for row in finished]
 
 
 def _to_row(message: Message) -> dict[str, Any]:
