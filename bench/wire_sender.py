@@ -46,7 +46,7 @@ class Batch:
     def __init__(self, wire: PooledWire, task: Task, count: int) -> None:
         self._wire, self._task, self._count = wire, task, count
         self._template = task.open_template()
-        self._started = self._ended = self.succeeded = 0
+        self._started = self._ended = self._freed = self.succeeded = 0
         self._done = asyncio.Event()
 
     async def run(self) -> None:
@@ -64,10 +64,16 @@ class Batch:
         self.succeeded += sum(
             isinstance(outcome, Answer) and outcome.status == 200 for _, outcome in ended
         )
-        if self._started < self._count:
-            self._start(min(len(ended), self._count - self._started))
-        elif self._ended == self._count:
+        if self._ended == self._count:
             self._done.set()
+        elif not self._freed:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        self._freed += len(ended)
+
+    def _go_on(self) -> None:
+        """As many as have ended together, whenever they were started."""
+        freed, self._freed = self._freed, 0
+        self._start(min(freed, self._count - self._started))
 
 
 async def run_batch(wire: PooledWire, task: Task, count: int) -> int:

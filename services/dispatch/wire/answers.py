@@ -29,6 +29,12 @@ class Answers:
         self._continuations = 0
         self._inflow = INFLOW_WINDOW
 
+    def read_whole(self, block: bytes) -> Answer | None:
+        """The answer that such a head is by itself: a success, or one that was seen before."""
+        if block[:1] == PLAIN_SUCCESS:
+            return read_success(block)
+        return self.heads.get(block)
+
     def take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         exchange = self._streams.find(stream_id)
         self._count(len(payload))

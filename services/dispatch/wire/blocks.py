@@ -3,12 +3,13 @@
 Pieces are kept: the same headers go into block after block.
 """
 
-import re
+from itertools import chain
 
 from hpack.hpack import encode_integer
 from hpack.table import HeaderTable
 
-from services.dispatch.wire import Forbidden, Request, Template
+from services.dispatch.wire import Request, Template
+from services.dispatch.wire import frames as f
 
 # An HPACK table that never holds anything need not be kept in step with the other side's.
 NO_TABLE = b"\x20"
@@ -19,26 +20,8 @@ NEVER_INDEXED = 0x10
 NAME_BITS, LENGTH_BITS = 4, 7
 # What intermediaries must not keep in their tables either.
 SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
-# RFC 9113 §8.2.2: these belong to HTTP/1.1 connections. The length is ours to tell.
-OURS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
-VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
-VISIBLE = bytes(range(0x21, 0x7F))
-# RFC 3986, and what push services are known to use besides; no fragment.
-IN_PATHS = VISIBLE.translate(None, b"#\\")
 MAX_KEPT = 1024
+MAX_FORMS = 256
 KNOWN_LENGTHS = 512
 STATIC_NAMES = {
     name.decode(): number
@@ -46,93 +29,89 @@ STATIC_NAMES = {
 }
 
 
-def check_header(name: str, value: str) -> None:
-    """Raises Forbidden for what would be read as something else, or is not the caller's to say."""
-    if name in OURS or not NAME.fullmatch(name):
-        raise Forbidden("a header that may not be sent")
-    check_value(value)
-
-
-def check_value(value: str) -> None:
-    """Likewise."""
-    if not VALUE.fullmatch(value):
-        raise Forbidden("a header that may not be sent")
-
-
-def check_path(path: str) -> bytes:
-    """Likewise: a path as it is written."""
-    octets = path.encode()
-    if octets.translate(None, IN_PATHS) or octets[:1] != b"/":
-        raise Forbidden("a path that may not be asked for")
-    return octets
-
-
 class BlockWriter:
-    """Of one origin."""
+    """Of one origin. What it writes may be said (screening)."""
 
     def __init__(self, scheme: str, authority: str) -> None:
         self._start = (
             METHOD_POST + SCHEME[scheme] + AUTHORITY_NAME + _string(authority.encode()) + PATH_NAME
         )
         self._shared: dict[tuple[tuple[str, str], ...], bytes] = {}
-        self._names: dict[str, bytes] = {}
-        self._lengths: dict[int, bytes] = {}
         # What the latest requests have in common, and how it is written.
         self._template: Template | None = None
         self._shared_piece = b""
         self._own_names: list[bytes] = []
+        self._forms: dict[tuple[int, ...], bytes] = {}
 
-    def write(self, request: Request) -> bytes:
-        """A whole block.
+    def write_block(self, request: Request) -> bytes:
+        """The header block of a request."""
+        self._turn_to(request.template)
+        said = [request.path.encode(), *(value.encode("latin-1") for value in request.own_values)]
+        pieces = zip(self._surround(request), [*said, b""], strict=True)
+        return b"".join(chain.from_iterable(pieces))
 
-        Raises:
-            Forbidden: if a header may not be sent.
+    def write_whole(self, request: Request, stream_id: int) -> bytes:
+        """A request as two frames, head and body, where either fits into one; else nothing.
+
+        Of requests that say things of the same length, all but these things is written once.
         """
         if request.template is not self._template:
             self._turn_to(request.template)
-        length = len(request.body)
-        pieces = [self._start, _string(check_path(request.path)), self._shared_piece]
+        path, body, values = request.path, request.body, request.own_values
+        lengths = (len(path), len(body), *map(len, values))
+        form = self._forms.get(lengths)
+        if form is None:
+            form = self._make_form(request, lengths)
+        if not form:
+            return b""
+        stream = f.NUMBER.pack(stream_id)
+        if not values:
+            return form % (stream, path.encode(), stream, body)
+        said = [value.encode("latin-1") for value in values]
+        return form % (stream, path.encode(), *said, stream, body)
+
+    def _make_form(self, request: Request, lengths: tuple[int, ...]) -> bytes:
+        around, size = self._surround(request), len(request.body)
+        length = sum(map(len, around)) + sum(lengths) - size
+        form = b""
+        if length <= f.MAX_FRAME and 0 < size <= f.MAX_FRAME:
+            first, last = f.FRAME_HEADER.size - f.NUMBER.size, b"%b%b"
+            head = f.frame_header(length, f.HEADERS, f.END_HEADERS)[:first]
+            data = f.frame_header(size, f.DATA, f.END_STREAM)[:first]
+            constants = [head, *around]
+            constants[-1] += data
+            form = b"%b".join(each.replace(b"%", b"%%") for each in constants) + last
+        if len(self._forms) >= MAX_FORMS:
+            self._forms.clear()
+        self._forms[lengths] = form
+        return form
+
+    def _surround(self, request: Request) -> list[bytes]:
+        """What stands before the path, before each value of the request's own, and behind."""
+        around, before = [self._start + _length(len(request.path))], self._shared_piece
         for name, value in zip(self._own_names, request.own_values, strict=True):
-            octets = value.encode()
-            if octets.translate(None, VISIBLE):
-                # Rare: not everything is visible that may be said.
-                check_value(value)
-                octets = value.encode("latin-1")
-            pieces += name, _string(octets)
-        pieces.append(self._lengths.get(length) or self._write_length(length))
-        return b"".join(pieces)
+            around.append(before + name + _length(len(value)))
+            before = b""
+        return [*around, before + _literal("content-length", str(len(request.body)))]
 
     def _turn_to(self, template: Template) -> None:
-        headers = template.headers
-        shared = self._shared.get(headers)
-        self._shared_piece = self._write_shared(headers) if shared is None else shared
-        self._own_names = [
-            self._names.get(name) or self._write_name(name) for name in template.own_names
-        ]
+        if template is self._template:
+            return
+        if self._template is None or template.headers != self._template.headers:
+            self._shared_piece = self._write_shared(template.headers)
+            self._forms = {}
+        if self._template is None or template.own_names != self._template.own_names:
+            self._own_names = [_name(name) for name in template.own_names]
+            self._forms = {}
         self._template = template
 
     def _write_shared(self, headers: tuple[tuple[str, str], ...]) -> bytes:
-        for name, value in headers:
-            check_header(name, value)
-        piece = b"".join(_literal(name, value) for name, value in headers)
-        if len(self._shared) >= MAX_KEPT:
-            self._shared.clear()
-        self._shared[headers] = piece
-        return piece
-
-    def _write_name(self, name: str) -> bytes:
-        check_header(name, "")
-        piece = _name(name)
-        if len(self._names) >= MAX_KEPT:
-            self._names.clear()
-        self._names[name] = piece
-        return piece
-
-    def _write_length(self, length: int) -> bytes:
-        piece = _literal("content-length", str(length))
-        if len(self._lengths) >= MAX_KEPT:
-            self._lengths.clear()
-        self._lengths[length] = piece
+        piece = self._shared.get(headers)
+        if piece is None:
+            if len(self._shared) >= MAX_KEPT:
+                self._shared.clear()
+            piece = b"".join(_literal(name, value) for name, value in headers)
+            self._shared[headers] = piece
         return piece
 
 

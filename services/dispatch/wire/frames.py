@@ -65,7 +65,11 @@ def name_of(code: int) -> str:
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
-    return FRAME_HEADER.pack(len(payload) << 8 | kind, flags, stream_id) + payload
+    return frame_header(len(payload), kind, flags, stream_id) + payload
+
+
+def frame_header(length: int, kind: int, flags: int, stream_id: int = 0) -> bytes:
+    return FRAME_HEADER.pack(length << 8 | kind, flags, stream_id)
 
 
 def rst_stream(stream_id: int, code: Code) -> bytes:

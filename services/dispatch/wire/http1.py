@@ -7,8 +7,7 @@ from typing import cast
 
 import httptools
 
-from services.dispatch.wire import Answer, Forbidden, Request, Unanswered, Unsent, WireError
-from services.dispatch.wire.blocks import check_header, check_path
+from services.dispatch.wire import Answer, Request, Unanswered, Unsent, WireError
 from services.dispatch.wire.exchange import MAX_BODY_BYTES, Exchange
 from services.dispatch.wire.heads import MAX_HEADER_BYTES
 from services.dispatch.wire.http2 import Owner
@@ -106,17 +105,11 @@ class Http1Connection(asyncio.Protocol):
     # For itself.
 
     def _start(self, exchange: Exchange) -> None:
-        exchange.attempts += 1
-        try:
-            head = self._write_head(exchange.request)
-        except Forbidden as error:
-            # Whoever starts it is not called back before that returns.
-            self._loop.call_soon(exchange.end, error)
-            return
         self._exchange = exchange
+        exchange.attempts += 1
         exchange.carrier = self
         self._reading = _Reading()
-        self._transport.write(head + exchange.request.body)
+        self._transport.write(self._write_head(exchange.request) + exchange.request.body)
 
     def _finish(self, outcome: Answer | WireError, *, keep: bool) -> None:
         exchange, self._exchange = self._exchange, None
@@ -131,11 +124,8 @@ class Http1Connection(asyncio.Protocol):
             self._owner.refill(self)
 
     def _write_head(self, request: Request) -> bytes:
-        path = check_path(request.path).decode()
-        lines = [f"POST {path} HTTP/1.1", f"host: {self._authority}"]
-        for name, value in request.all_headers:
-            check_header(name, value)
-            lines.append(f"{name}: {value}")
+        lines = [f"POST {request.path} HTTP/1.1", f"host: {self._authority}"]
+        lines += [f"{name}: {value}" for name, value in request.all_headers]
         lines.append(f"content-length: {len(request.body)}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

@@ -106,11 +106,7 @@ class Http2Connection(asyncio.BufferedProtocol):
     def take(self, waiting: deque[Exchange]) -> None:
         if self.room <= 0:
             return
-        session = self._session
-        begun = session.take(waiting, self)
-        if session.streams.ended:
-            # What may not be sent. Whoever starts it is not called back before that returns.
-            self._loop.call_soon(self._settle)
+        begun = self._session.take(waiting, self)
         if begun:
             self._gather(begun)
 

@@ -19,6 +19,7 @@ from services.dispatch.wire import (
 from services.dispatch.wire.dialing import Dialer, Place
 from services.dispatch.wire.exchange import Exchange, Listener, end_all
 from services.dispatch.wire.origin import Limits, Origin
+from services.dispatch.wire.screening import find_forbidden, may_say
 from services.dispatch.wire.tls import Trust
 from services.kit.egress import EgressGuard
 
@@ -63,17 +64,13 @@ class PooledWire:
     def start(self, requests: Sequence[Request], ended: Ended) -> list[Exchange]:
         listener, places, now = Listener(ended), count(), self._loop.time()
         started: list[Exchange] = []
-        for template, together in groupby(requests, attrgetter("template")):
-            origin, deadline = self._find(template), now + template.seconds
+        for template, group in groupby(requests, attrgetter("template")):
+            deadline = now + template.seconds
             exchanges = [
-                Exchange(request, place, listener, deadline, origin)
-                for request, place in zip(together, places, strict=False)
+                Exchange(request, place, listener, deadline)
+                for request, place in zip(group, places, strict=False)
             ]
-            if origin is None:
-                error = Forbidden("the URL is not one that a request may go to")
-                self._loop.call_soon(end_all, [(exchange, error) for exchange in exchanges])
-            else:
-                origin.start(exchanges)
+            self._start_alike(template, exchanges)
             started += exchanges
         return started
 
@@ -84,6 +81,25 @@ class PooledWire:
         for origin in origins:
             origin.close()
         await asyncio.gather(*(origin.wait_closed(GOODBYE_SECONDS) for origin in origins))
+
+    def _start_alike(self, template: Template, exchanges: list[Exchange]) -> None:
+        origin = self._find(template)
+        if origin is None:
+            self._forbid(exchanges, "the URL is not one that a request may go to")
+            return
+        if not may_say(template):
+            self._forbid(exchanges, "a header that may not be sent")
+            return
+        forbidden = find_forbidden([exchange.request for exchange in exchanges])
+        if forbidden:
+            self._forbid([exchanges[place] for place in forbidden], "it may not be sent")
+            exchanges = [each for at, each in enumerate(exchanges) if at not in forbidden]
+        origin.start(exchanges)
+
+    def _forbid(self, exchanges: Sequence[Exchange], reason: str) -> None:
+        # Whoever starts them is not called back before that returns.
+        ended = [(exchange, Forbidden(reason)) for exchange in exchanges]
+        self._loop.call_soon(end_all, ended)
 
     def _find(self, template: Template) -> Origin | None:
         """The origin of such requests; None where none may go."""

@@ -7,13 +7,12 @@ and `is_broken` after each call.
 import re
 from collections import deque
 
-from services.dispatch.wire import Forbidden
 from services.dispatch.wire import frames as f
 from services.dispatch.wire.answers import INFLOW_WINDOW, Answers
 from services.dispatch.wire.blocks import NO_TABLE, BlockWriter
 from services.dispatch.wire.exchange import MAX_BODY_BYTES, Carrier, Exchange
 from services.dispatch.wire.frames import Code, ConnectionBroken, StreamBroken
-from services.dispatch.wire.heads import MAX_HEADER_BYTES, PLAIN_SUCCESS, read_success
+from services.dispatch.wire.heads import MAX_HEADER_BYTES
 from services.dispatch.wire.outflow import Outflow
 from services.dispatch.wire.settings import (
     ASSUMED_STREAMS,
@@ -30,6 +29,11 @@ MAX_STREAMS = 1000
 # Replies to PING and SETTINGS that somebody asks for and does not read.
 MAX_UNREAD_REPLIES = 1000
 WHOLE = f.END_HEADERS | f.END_STREAM
+# By names of their own: they are looked at for each frame.
+HEADER_BYTES, HEADERS = f.HEADER_BYTES, f.HEADERS
+# Length and kind of a frame in one number: of the longest, and of each RST_STREAM.
+MAX_ID = f.MAX_STREAM_ID
+LONGEST, RESET = f.MAX_FRAME << 8 | 0xFF, f.NUMBER.size << 8 | f.RST_STREAM
 WANTS_HTTP1 = "HTTP_1_1_REQUIRED"
 # Apple says in a GOAWAY why it leaves.
 REASON = re.compile(rb'"reason"\s*:\s*"(\w{1,64})"')
@@ -68,7 +72,7 @@ class Session:
         self._prefix = NO_TABLE
         self._refused_above = MAX_STREAMS
         self._rest = bytearray()
-        self._needed = f.HEADER_BYTES
+        self._needed = HEADER_BYTES
         self._unread_replies = 0
         self._takers = {
             f.DATA: self._answers.take_data,
@@ -109,49 +113,37 @@ class Session:
         return self._peer.known and not self._answers.on_trial
 
     def take(self, waiting: deque[Exchange], carrier: Carrier) -> int:
-        """Start those who wait, the first first, as far as there is room; how many were started.
-
-        What may not be sent is among the ended.
-        """
-        room, begun, outflow = self.room, 0, self._outflow
-        while waiting and begun < room and not outflow.is_starved and not self.leaving:
+        """Start those who wait, the first first, as far as there is room; how many were started."""
+        room, begun, outflow = min(self.room, self.streams.left), 0, self._outflow
+        while begun < room and waiting and outflow.window > 0:
             exchange = waiting.popleft()
-            if exchange.is_over:
-                continue
-            exchange.attempts += 1
-            try:
-                block = self._writer.write(exchange.request)
-            except Forbidden as error:
-                self.streams.ended.append((exchange, error))
-                continue
-            exchange.carrier = carrier
-            self._send(exchange, block)
-            begun += 1
+            if not exchange.is_over:
+                exchange.attempts += 1
+                exchange.carrier = carrier
+                self._send(exchange)
+                begun += 1
+        if not self.streams.left:
+            self.leaving = "out of stream ids"
         return begun
 
-    def _send(self, exchange: Exchange, block: bytes) -> None:
-        outflow, out, body = self._outflow, self.out, exchange.request.body
-        size = len(body)
+    def _send(self, exchange: Exchange) -> None:
+        request, streams, outflow = exchange.request, self.streams, self._outflow
+        size = len(request.body)
+        if size <= outflow.window and size <= self._peer.initial_window and not self._prefix:
+            whole = self._writer.write_whole(request, streams.next_id)
+            if whole:
+                streams.enter(exchange)
+                self.out.append(whole)
+                outflow.window -= size
+                return
+        block = self._writer.write_block(request)
         if self._prefix:
             block, self._prefix = self._prefix + block, b""
-        stream_id = self.streams.enter(exchange)
-        length, pack = len(block), f.FRAME_HEADER.pack
-        fits = 0 < size <= min(outflow.window, self._peer.initial_window, f.MAX_FRAME)
-        if fits and length <= f.MAX_FRAME:
-            out += (
-                pack(length << 8 | f.HEADERS, f.END_HEADERS, stream_id),
-                block,
-                pack(size << 8 | f.DATA, f.END_STREAM, stream_id),
-                body,
-            )
-            outflow.window -= size
-        else:
-            out.append(f.headers(stream_id, block, self._peer.max_frame, ends=not body))
-            if body:
-                outflow.add(stream_id, body)
-                out += outflow.cut()
-        if self.streams.are_used_up:
-            self.leaving = "out of stream ids"
+        stream_id = streams.enter(exchange)
+        self.out.append(f.headers(stream_id, block, self._peer.max_frame, ends=not size))
+        if size:
+            outflow.add(stream_id, request.body)
+            self.out += outflow.cut()
 
     def take_out(self) -> bytes:
         """All that is to be sent now. Whoever takes it hands it to the transport."""
@@ -212,30 +204,33 @@ class Session:
         The loop that everything passes through. A head that is a whole answer and was seen before,
         or is a success, is dealt with on the spot: most notifications get one.
         """
-        unpack, heads = f.FRAME_HEADER.unpack_from, self._answers.heads
-        under_way, ended = self.streams.under_way, self.streams.ended
-        position, end = 0, len(received)
-        is_plain = self._is_plain
-        self._needed = f.HEADER_BYTES
-        while end - position >= f.HEADER_BYTES:
+        unpack, streams = f.FRAME_HEADER.unpack_from, self.streams
+        under_way, note_end = streams.under_way, streams.ended.append
+        position, end, is_plain = 0, len(received), self._is_plain
+        self._needed = HEADER_BYTES
+        while end - position >= HEADER_BYTES:
             word, flags, stream_id = unpack(received, position)
-            start, length = position + f.HEADER_BYTES, word >> 8
-            if length > f.MAX_FRAME:
+            if word > LONGEST:
                 raise ConnectionBroken(Code.FRAME_SIZE_ERROR, "a frame too large")
-            if end - start < length:
-                self._needed = f.HEADER_BYTES + length
+            start = position + HEADER_BYTES
+            stop = start + (word >> 8)
+            if stop > end:
+                self._needed = stop - position
                 break
-            position = start + length
-            payload = received[start:position]
-            if word & 0xFF == f.HEADERS and flags == WHOLE and is_plain:
-                answer, exchange = heads.get(payload), under_way.get(stream_id)
-                if answer is None and payload[:1] == PLAIN_SUCCESS:
-                    answer = read_success(payload)
-                if answer is not None and exchange is not None and exchange.head is None:
-                    del under_way[stream_id]
-                    ended.append((exchange, answer))
-                    continue
-            self._take(word & 0xFF, flags, stream_id & f.MAX_STREAM_ID, payload)
+            position, kind = stop, word & 0xFF
+            if is_plain and kind == HEADERS and flags == WHOLE:
+                exchange = under_way.get(stream_id)
+                if exchange is not None and exchange.head is None:
+                    answer = self._answers.read_whole(received[start:stop])
+                    if answer is not None:
+                        del under_way[stream_id]
+                        note_end((exchange, answer))
+                        continue
+            elif is_plain and word == RESET and stream_id not in under_way and stream_id <= MAX_ID:
+                # It has answered without having read all, and says so.
+                streams.find(stream_id)
+                continue
+            self._take(kind, flags, stream_id & f.MAX_STREAM_ID, received[start:stop])
             is_plain = self._is_plain
         return position
 

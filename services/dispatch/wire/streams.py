@@ -15,26 +15,27 @@ class Streams:
         self.ended: list[tuple[Exchange, Answer | WireError]] = []
         # The other side never took them: to be started elsewhere.
         self.returned: list[Exchange] = []
-        self._next_id = 1
+        self.next_id = 1
         # Streams below it are with the transport; those from it on have surely not left.
         self._unsent_from = 1
         self._outflow = outflow
         self._out = out
 
     @property
-    def are_used_up(self) -> bool:
-        return self._next_id > f.MAX_STREAM_ID
+    def left(self) -> int:
+        """How many more there can be on this connection."""
+        return (f.MAX_STREAM_ID + 1 - self.next_id) // 2 + 1
 
     def enter(self, exchange: Exchange) -> int:
-        stream_id = self._next_id
-        self._next_id = stream_id + 2
+        stream_id = self.next_id
+        self.next_id = stream_id + 2
         self.under_way[stream_id] = exchange
         exchange.stream_id = stream_id
         return stream_id
 
     def note_departure(self) -> None:
         """What was entered up to now is handed to the transport."""
-        self._unsent_from = self._next_id
+        self._unsent_from = self.next_id
 
     def find(self, stream_id: int) -> Exchange | None:
         """The exchange of a stream; None if it is over.
@@ -42,7 +43,7 @@ class Streams:
         Raises:
             ConnectionBroken: if the stream never began.
         """
-        if stream_id % 2 == 0 or stream_id >= self._next_id:
+        if stream_id % 2 == 0 or stream_id >= self.next_id:
             raise ConnectionBroken(Code.PROTOCOL_ERROR, "a stream that we did not open")
         return self.under_way.get(stream_id)
 
