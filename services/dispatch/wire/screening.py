@@ -45,8 +45,9 @@ def find_forbidden(requests: Sequence[Request]) -> set[int]:
     words = [request.path for request in requests]
     for request in requests:
         words += request.own_values
-    together = "".join(words)
-    if together.isascii() and not together.encode().translate(None, PLAIN):
+    together, beginnings = "".join(words), {request.path[:1] for request in requests}
+    is_ascii = together.isascii() and beginnings == {"/"}
+    if is_ascii and not together.encode().translate(None, PLAIN):
         return set()
     return {place for place, request in enumerate(requests) if not _may_be_sent(request)}
 
