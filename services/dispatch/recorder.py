@@ -71,7 +71,6 @@ class Recorder:
         db: AsyncEngine,
         window: int,
         *,
-        ring_endings: Callable[[], None],
         ring_outbox: Callable[[], None],
         report_delay: timedelta = timedelta(),
     ) -> None:
@@ -80,7 +79,6 @@ class Recorder:
         self._report_delay = report_delay
         self._window = Window(window)
         self._checkpoint_size = max(window // 2, 1)
-        self._ring_endings = ring_endings
         self._ring_outbox = ring_outbox
         self._pages: dict[tuple[int, int], _Page] = {}
         self._count = 0
@@ -191,8 +189,6 @@ class Recorder:
         self._window.give_back(places)
         for page in pages:
             page.written.set()
-        if any(page.ends for page in pages):
-            self._ring_endings()
         if any(page.reports for page in pages):
             self._ring_outbox()
 

@@ -172,8 +172,6 @@ async def open_sender(premises: Premises) -> None:
     recorder = Recorder(
         premises.db,
         settings.sender_window,
-        # A broadcast has thousands of parcels, and whoever looks reads of all messages under way.
-        ring_endings=premises.ringer(store.ENDINGS, ENDINGS_SECONDS),
         ring_outbox=premises.ringer(store.OUTBOX),
         report_delay=timedelta(seconds=settings.report_delay_seconds),
     )
@@ -190,7 +188,13 @@ async def open_sender(premises: Premises) -> None:
         timedelta(seconds=settings.patience_seconds),
     )
     slots = {Lane.EXPRESS: settings.express_slots, Lane.BULK: settings.bulk_slots}
-    sender = Sender(desk, slots=slots, lease_time=timedelta(seconds=settings.lease_seconds))
+    sender = Sender(
+        desk,
+        slots=slots,
+        lease_time=timedelta(seconds=settings.lease_seconds),
+        # Whoever hears it looks at all messages under way.
+        ring_endings=premises.ringer(store.ENDINGS, ENDINGS_SECONDS),
+    )
     premises.listen(store.PARCELS, sender.bell.ring)
     premises.listen(store.HALTS, sender.halts_bell.ring)
     premises.house.keep_running("sender", sender.run())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -43,12 +44,14 @@ class Sender:
         *,
         slots: dict[Lane, int],
         lease_time: timedelta,
+        ring_endings: Callable[[], None],
     ) -> None:
         self._desk = desk
         self._free = dict(slots)
         # So many free slots of the bulk lane are worth a lease; fewer wait for more, or for a poll.
         self._bulk_share = max(slots[Lane.BULK] // 2, 1)
         self._lease_time = lease_time
+        self._ring_endings = ring_endings
         self._held: dict[tuple[int, int], Lease] = {}
         self._numbers = count()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,6 +127,13 @@ class Sender:
         finally:
             del self._held[parcel.key]
             self._free_slot(lease)
+            self._note_end(parcel)
+
+    def _note_end(self, parcel: Parcel) -> None:
+        """Tell that a message may have ended: not while we hold more of it, thousands of times."""
+        held = self._held.values()
+        if not any(lease.parcel.message_key == parcel.message_key for lease in held):
+            self._ring_endings()
 
     def _free_slot(self, lease: Lease) -> None:
         if lease.has_slot:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -118,27 +119,30 @@ class Station:
     wire: Script
     switchboard: Switchboard
     sender: Sender
+    # When it was told that a message may have ended: so many had been asked for by then.
+    endings: list[int] = field(default_factory=list)
 
-    async def send(self, target: Target, **changed: Any) -> Message:
-        """Accept a message; a platform as the target becomes one parcel of everybody."""
+    async def send(self, target: Target, cuts: Sequence[int] = (), **changed: Any) -> Message:
+        """Accept a message; a platform as the target becomes one parcel of everybody, or several."""
         message = replace(a_message(target, now=now()), **changed)
         async with self.db.begin() as tx:
             await messages.accept(tx, [message])
-            if not target.is_small:
-                await tx.execute(
-                    sa.insert(parcels).values(
-                        app_id=message.app_id,
-                        message_id=message.message_id,
-                        lane=Lane.BULK,
-                        place=1,
-                        platform=target.platforms[0],
-                        after_uid=0,
-                        through_uid=WHOLE_AXIS,
-                        attempt=0,
-                        first_time=message.create_time,
-                        state=ParcelState.READY,
+            for after, through in pairwise((0, *cuts, WHOLE_AXIS)):
+                if not target.is_small:
+                    await tx.execute(
+                        sa.insert(parcels).values(
+                            app_id=message.app_id,
+                            message_id=message.message_id,
+                            lane=Lane.BULK,
+                            place=1,
+                            platform=target.platforms[0],
+                            after_uid=after,
+                            through_uid=through,
+                            attempt=0,
+                            first_time=message.create_time,
+                            state=ParcelState.READY,
+                        )
                     )
-                )
         self.sender.bell.ring()
         return message
 
@@ -214,15 +218,21 @@ async def working(
         await days.open_days(tx, datetime.now(UTC).date() - timedelta(days=1), 3)
     wire, audience, credentials = Script(reply), People(people), Credentials(dict(kept))
     pool = GatewayPool(credentials, URLS, wire, now, time.monotonic)
-    recorder = Recorder(db, 250, ring_endings=lambda: None, ring_outbox=lambda: None)
+    recorder = Recorder(db, 250, ring_outbox=lambda: None)
     said = replace(LIMITS, **limits)
     switchboard = Switchboard(db, pool, credentials, said, time.monotonic)
     desk = Desk(db, audience, pool, wire, recorder, switchboard, now, time.monotonic, said.patience)
     slots = {Lane.EXPRESS: 4, Lane.BULK: 2}
-    sender = Sender(desk, slots=slots, lease_time=said.lease_time)
+    endings: list[int] = []
+    sender = Sender(
+        desk,
+        slots=slots,
+        lease_time=said.lease_time,
+        ring_endings=lambda: endings.append(len(wire.asked)),
+    )
     running = asyncio.create_task(sender.run())
     try:
-        yield Station(db, audience, credentials, wire, switchboard, sender)
+        yield Station(db, audience, credentials, wire, switchboard, sender, endings)
     finally:
         await sender.drain()
         running.cancel()

@@ -58,7 +58,7 @@ async def test_everybody_stands_in_the_ledger_once(
 ) -> None:
     parcel = await lease(dispatch_db)
     async with behind_a_line(dispatch_url) as (db, line):
-        recorder = Recorder(db, WINDOW, ring_endings=lambda: None, ring_outbox=lambda: None)
+        recorder = Recorder(db, WINDOW, ring_outbox=lambda: None)
         running = asyncio.create_task(recorder.run())
         # The first prepares the statement. What of the second is lost is its answer alone.
         for uids, lost in (((1, 2), b""), ((3, 4), DONE[is_plain]), ((5,), b"")):

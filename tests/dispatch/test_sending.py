@@ -36,7 +36,7 @@ class Bench:
         nowhere = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
         credentials = Credentials({})
         pool = GatewayPool(credentials, None, wire, now, time.monotonic)  # type: ignore[arg-type]  # asked for nothing
-        recorder = Recorder(nowhere, 250, ring_endings=lambda: None, ring_outbox=lambda: None)
+        recorder = Recorder(nowhere, 250, ring_outbox=lambda: None)
         switchboard = Switchboard(nowhere, pool, credentials, LIMITS, time.monotonic)
         self.recorder = recorder
         desk = Desk(
