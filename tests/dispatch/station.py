@@ -123,7 +123,7 @@ class Station:
     endings: list[int] = field(default_factory=list)
 
     async def send(self, target: Target, cuts: Sequence[int] = (), **changed: Any) -> Message:
-        """Accept a message; a platform as the target becomes one parcel of everybody, or several."""
+        """Accept a message; a platform as the target becomes one parcel of all, or several."""
         message = replace(a_message(target, now=now()), **changed)
         async with self.db.begin() as tx:
             await messages.accept(tx, [message])

@@ -33,7 +33,7 @@ async def test_when_the_last_of_its_parcels_in_hand_has_ended_and_not_at_each(
 
 async def test_each_message_is_told_by_itself(dispatch_db: AsyncEngine) -> None:
     async with working(dispatch_db, phones(1), lambda _: OK, KEPT) as station:
-        for message_id in ("first", "second"):
+        for message_id in ("aaaaaaaa", "bbbbbbbb"):
             message = await station.send(to_devices("phone"), message_id=message_id)
             await station.ended(message, 1)
         await until(station.states, lambda states: not states)
