@@ -21,12 +21,12 @@ from services.dispatch.domain.messages import Message, Platform, Submission, Tar
 from services.dispatch.domain.parcels import Recipient
 from services.dispatch.gateways.apns import Apns
 from services.dispatch.gateways.asking import read
-from services.dispatch.gateways.encryption import Keys, encrypt, read_key
+from services.dispatch.gateways.encryption import Keys, encrypt, pad, read_key
 from services.dispatch.gateways.fcm import Fcm
 from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Verdict
-from services.dispatch.gateways.webpush import WebPush
+from services.dispatch.gateways.webpush import PADDING_BLOCK, WebPush
 from services.dispatch.window import Window
 from services.dispatch.wire import Answer, Request, Wire, WireError
 from services.dispatch.wire.pooled import PooledWire
@@ -178,7 +178,7 @@ def measure_encryption(task: Task) -> Cost:
 
 def _encrypt(text: bytes, keys: Sequence[Keys], count: int) -> None:
     for number in range(count):
-        encrypt(text, keys[number % len(keys)], block=128)
+        encrypt(pad(text, PADDING_BLOCK), keys[number % len(keys)])
 
 
 def main() -> None:

@@ -17,7 +17,13 @@ from services.dispatch.domain.content import Content, WebOptions
 from services.dispatch.domain.credentials import WebPushCredential
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Recipient
-from services.dispatch.gateways.encryption import Keys, SubscriptionInvalid, encrypt, read_key
+from services.dispatch.gateways.encryption import (
+    Keys,
+    SubscriptionInvalid,
+    encrypt,
+    pad,
+    read_key,
+)
 from services.dispatch.gateways.jwt import encode_base64url, sign_es256
 from services.dispatch.gateways.rendering import NOTHING_TO_SHOW, Rendered, browser, safari, said
 from services.dispatch.gateways.verdicts import (
@@ -133,9 +139,12 @@ class _Subscription(msgspec.Struct):
     user_auth: str = msgspec.field(name="userAuth")
 
 
+SUBSCRIPTION = msgspec.json.Decoder(_Subscription)
+
+
 def _read_subscription(address: str) -> _Subscription:
     try:
-        return msgspec.json.decode(address, type=_Subscription)
+        return SUBSCRIPTION.decode(address)
     except (ValueError, RecursionError):
         raise SubscriptionInvalid("the address is no subscription") from None
 
@@ -224,6 +233,7 @@ class WebPush:
         """Each request is encrypted for its one browser."""
         seconds = message.remaining_seconds(platform, self._clock())
         templates: dict[str, Template] = {}
+        record = pad(rendered.body, PADDING_BLOCK)
 
         def write(address: str) -> Request | None:
             try:
@@ -232,7 +242,7 @@ class WebPush:
                     read_key(subscription.user_public_key), read_key(subscription.user_auth)
                 )
                 origin = _read_origin(subscription.endpoint)
-                body = encrypt(rendered.body, keys, block=PADDING_BLOCK)
+                body = encrypt(record, keys)
             except SubscriptionInvalid:
                 return None
             base, path = split_url(subscription.endpoint)
