@@ -31,6 +31,7 @@ from services.dispatch.window import Window
 from services.dispatch.wire import Answer, Request, Wire, WireError
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
+from services.kit.process import settle_memory
 
 # Nobody else is in the line.
 ONLY = (False, 0)
@@ -122,6 +123,7 @@ async def measure(kind: str, task: Task) -> Cost:
     recipients = [Recipient(uid, platform, address) for uid, address in enumerate(addresses)]
     try:
         await _send(wire, gateway, task, recipients, task.warmup)
+        settle_memory()
         cpu, began = time.process_time(), time.perf_counter()
         await _send(wire, gateway, task, recipients, task.count)
         return Cost(task.count, time.perf_counter() - began, time.process_time() - cpu)

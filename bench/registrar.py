@@ -27,6 +27,7 @@ from bench.figures import describe_machine
 from bench.log import say
 from dev import databases
 from dev.postgres import running
+from services.kit.process import settle_memory
 from services.registry.domain.application import Application
 from services.registry.domain.device import Platform, Registration
 from services.registry.registrar import Registrar
@@ -127,6 +128,7 @@ async def main() -> None:
                     tx,
                     Application(APP, "bench", enabled=True, create_time=now(), update_time=now()),
                 )
+            settle_memory()
             figures = await measure_all(db, folder)
             await db.dispose()
     sys.stdout.write(f"{msgspec.json.encode(figures).decode()}\n")

@@ -14,6 +14,7 @@ from services.dispatch.wire import Answer, Request, Template, WireError
 from services.dispatch.wire.origin import Limits
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
+from services.kit.process import settle_memory
 
 ONE = Limits(max_connections=1)
 
@@ -107,6 +108,7 @@ async def measure(way: str, task: Task) -> Cost:
     try:
         if way != "leaving":
             await run(wire, task, task.warmup)
+        settle_memory()
         cpu, began = time.process_time(), time.perf_counter()
         succeeded = await run(wire, task, task.count)
         return Cost(succeeded, time.perf_counter() - began, time.process_time() - cpu)

@@ -11,8 +11,8 @@ from services.registry.domain.faults import ApplicationNotFound
 from services.registry.store import registrations, twins
 
 MAX_BATCH = 500
-# One batch is made ready while the database writes the other.
-MAX_FLUSHES = 2
+# Some are made ready, or told, while the database writes the others.
+MAX_FLUSHES = 4
 
 
 class Registrar:
@@ -44,9 +44,9 @@ class Registrar:
 
     async def _write(self, asked: list[Registration]) -> Sequence[Device | Exception]:
         """Calls for one device that meet in a batch become one, and all get its answer."""
+        keys = [registration.key for registration in asked]
         merged: dict[Key, Registration] = {}
-        for registration in asked:
-            key = registration.key
+        for key, registration in zip(keys, asked, strict=True):
             merged[key] = registration.after(merged.get(key))
         wanted, now = [merged[key] for key in sorted(merged)], self._clock()
         async with self._alone.connect() as tx:
@@ -58,8 +58,12 @@ class Registrar:
         if written:
             # Once they are committed: of two that come at once one sees the other.
             vouched = [
-                (r.app_id, written[r.key].uid, r.address_digest) for r in wanted if r.key in written
+                (merged[key].app_id, device.uid, merged[key].address_digest)
+                for key, device in written.items()
             ]
             async with self._alone.connect() as tx:
                 await twins.note(tx, vouched)
-        return [written.get(r.key) or ApplicationNotFound(r.app_id) for r in asked]
+        return [
+            written.get(key) or ApplicationNotFound(registration.app_id)
+            for key, registration in zip(keys, asked, strict=True)
+        ]

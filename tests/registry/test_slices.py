@@ -1,6 +1,5 @@
 """Do slices cover an audience, each recipient once, wherever they are cut and taken up again?"""
 
-from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -8,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.registry import slicer as slicing
@@ -202,7 +202,7 @@ async def test_each_group_gets_its_own_however_they_lie_to_each_other(
 async def test_what_few_have_stands_beside_whom_it_belongs_to(registry_db: AsyncEngine) -> None:
     app = await put_app(registry_db)
     wanted = [phone(app, f"device {n}") for n in range(6)]
-    wanted[2] = replace(wanted[2], variables={"name": "Ada"})
+    wanted[2] = structs.replace(wanted[2], variables={"name": "Ada"})
     async with registry_db.begin() as tx:
         made = await write(tx, wanted)
         twin = sa.update(devices).where(devices.c.uid == made[1].uid)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import grpc
 import structlog
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from carillon.registry.v1 import device_pb2
@@ -132,7 +133,7 @@ class DeviceServicer(rpc.DeviceServiceServicer):
         app_id, uids = parse_app_id(request.app_id), wire.parse_uids(request)
         async with self._reads.connect() as tx:
             found = await devices.behind(tx, app_id, uids)
-        shown = [wire.show(replace(device, variables={})) for device in found]
+        shown = [wire.show(structs.replace(device, variables={})) for device in found]
         return pb.BatchGetDevicesResponse(devices=shown)
 
     async def GetDeviceReport(

@@ -1,11 +1,13 @@
 """Installations of an app, and the addresses at which their gateways know them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from hashlib import sha256
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 
 class Platform(Enum):
@@ -31,17 +33,20 @@ class State(Enum):
 Key = tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+# Structs, not dataclasses: one of each is made for every registration.
+class Registration(Struct, frozen=True):
     """A client vouches for an address. Empty variables and user agent mean: as on record."""
 
     app_id: UUID
     device_id: str
     platform: Platform
-    address: str = field(repr=False)
+    address: str
     user_id: str | None = None
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = {}
     user_agent: str = ""
+
+    def __repr__(self) -> str:
+        return f"Registration(device_id={self.device_id!r}, platform={self.platform})"
 
     @property
     def key(self) -> Key:
@@ -55,26 +60,28 @@ class Registration:
         """What the two of one device amount to when this one came last."""
         if earlier is None or earlier.platform is not self.platform:
             return self
-        return replace(
+        return structs.replace(
             self,
             variables=self.variables or earlier.variables,
             user_agent=self.user_agent or earlier.user_agent,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     uid: int
     device_id: str
     platform: Platform
-    address: str = field(repr=False)
+    address: str
     user_id: str | None
-    variables: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str]
     user_agent: str
     state: State
     address_time: datetime
     create_time: datetime
     update_time: datetime
+
+    def __repr__(self) -> str:
+        return f"Device(uid={self.uid}, device_id={self.device_id!r}, state={self.state})"
 
 
 @dataclass(frozen=True, slots=True)
