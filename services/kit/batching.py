@@ -28,7 +28,9 @@ class Coalescer(Generic[Q, A]):
     of its callers, and so belongs to that one's trace.
 
     A batch holds as many questions as come to `max_batch` by `weigh`; one that is heavier goes
-    alone.
+    alone. Of several flushes each takes all that wait; `evenly`, no more than its part of all that
+    are open. A flush that took all would leave the others none: whoever answers and whoever asks
+    would by turns have nothing to do. But its part may be small, and a flush have its price.
     """
 
     def __init__(
@@ -37,13 +39,17 @@ class Coalescer(Generic[Q, A]):
         *,
         max_batch: int = 500,
         max_flushes: int = 1,
+        evenly: bool = False,
         weigh: Callable[[Q], int] | None = None,
     ) -> None:
         self._flush = flush
         self._max_batch = max_batch
         self._max_flushes = max_flushes
+        self._evenly = evenly
         self._weigh = weigh
         self._waiting: deque[_Waiting[Q, A]] = deque()
+        # Questions that flushes are about.
+        self._under_way = 0
         self._flushes: set[asyncio.Task[None]] = set()
 
     async def call(self, question: Q) -> A:
@@ -74,22 +80,33 @@ class Coalescer(Generic[Q, A]):
 
     async def _run(self) -> None:
         """Answer one batch, and see to it that the next one is."""
+        batch = self._take()
+        # What it has left is another's.
+        self._begin()
         try:
-            await self._answer(self._take())
+            await self._answer(batch)
         finally:
+            self._under_way -= len(batch)
             # Here, not once the task is found done: who was just answered may call before that.
             self._flushes.discard(cast(asyncio.Task[None], asyncio.current_task()))
             self._begin()
 
     def _take(self) -> list[_Waiting[Q, A]]:
         batch: list[_Waiting[Q, A]] = []
-        weight = 0
-        while self._waiting:
+        weight, share = 0, self._share()
+        while self._waiting and len(batch) < share:
             weight += self._weigh(self._waiting[0].question) if self._weigh else 1
             if batch and weight > self._max_batch:
                 break
             batch.append(self._waiting.popleft())
+        self._under_way += len(batch)
         return batch
+
+    def _share(self) -> int:
+        """How many questions one flush takes at most."""
+        if not self._evenly:
+            return len(self._waiting)
+        return -(-(len(self._waiting) + self._under_way) // self._max_flushes)
 
     async def _answer(self, batch: list[_Waiting[Q, A]]) -> None:
         try:

@@ -11,8 +11,8 @@ from services.registry.domain.faults import ApplicationNotFound
 from services.registry.store import registrations, twins
 
 MAX_BATCH = 500
-# Some are made ready, or told, while the database writes the others.
-MAX_FLUSHES = 4
+# One is made ready, or told, while the database writes the other.
+MAX_FLUSHES = 2
 
 
 class Registrar:
@@ -24,7 +24,7 @@ class Registrar:
         self._alone = db.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self._batches: Coalescer[Registration, Device] = Coalescer(
-            self._write, max_batch=MAX_BATCH, max_flushes=MAX_FLUSHES
+            self._write, max_batch=MAX_BATCH, max_flushes=MAX_FLUSHES, evenly=True
         )
 
     async def register(self, registration: Registration) -> Device:

@@ -61,6 +61,22 @@ async def test_a_batch_has_its_limit() -> None:
     assert [len(batch) for batch in doubler.batches] == [10, 10, 5]
 
 
+@pytest.mark.parametrize(("evenly", "shares"), [(True, [50, 50]), (False, [100])])
+async def test_flushes_may_share_evenly_what_is_asked(*, evenly: bool, shares: list[int]) -> None:
+    """One took all, and the other had nothing to do but what came in between."""
+    doubler = Doubler()
+    doubler.gate.clear()
+    calls = Coalescer(doubler.flush, max_flushes=2, evenly=evenly)
+    answers = asyncio.create_task(calls.call_all(range(100)))
+    async with asyncio.timeout(5):
+        while len(doubler.batches) < len(shares):  # noqa: ASYNC110  a turn of the loop each
+            await asyncio.sleep(0)
+    doubler.gate.set()
+
+    assert await answers == [2 * number for number in range(100)]
+    assert [len(batch) for batch in doubler.batches] == shares
+
+
 async def test_one_refusal_is_one_callers_alone() -> None:
     calls = Coalescer(Doubler().flush)
     answers = await asyncio.gather(*map(calls.call, (1, 1313, 2)), return_exceptions=True)
