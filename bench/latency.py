@@ -67,6 +67,9 @@ class Bench:
         await self._post("/devices", device, 201)
         await self._post("/tags", {"name": TAG}, 201)
         await self._post("/subscriptions", {"deviceId": DEVICE_ID, "tagName": TAG}, 201)
+        # The house has asked already: whether the gateways take its credentials.
+        listed = await self._ask_sandbox("GET", "/api/notifications?after=0&limit=100&wait=0")
+        self._last_arrival = listed["last_id"]
         return address
 
     async def send(self, target: dict[str, list[str]]) -> Sent:
