@@ -32,6 +32,7 @@ class Answers:
     def read_whole(self, block: bytes) -> Answer | None:
         """The answer that such a head is by itself: a success, or one that was seen before."""
         if block[:1] == PLAIN_SUCCESS:
+            # Not kept: where each names its request, they would only drive out others.
             return read_success(block)
         return self.heads.get(block)
 
@@ -103,10 +104,7 @@ class Answers:
 
     def _read(self, block: bytes) -> Answer:
         """A head, as the answer that it is if nothing follows."""
-        head = self.heads.get(block)
-        if head is None and block[:1] == PLAIN_SUCCESS:
-            # Not kept: where each names its request, they would only drive out others.
-            return read_success(block)
+        head = self.read_whole(block)
         if head is None:
             head = Answer(*read_head(block), b"")
             if head.status >= FINAL and not self.on_trial:

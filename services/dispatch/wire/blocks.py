@@ -1,6 +1,6 @@
-"""Writing the header blocks of requests: literals that depend on nothing before them (RFC 7541).
+"""Writing requests: header blocks of literals that depend on nothing before them (RFC 7541).
 
-Pieces are kept: the same headers go into block after block.
+What is the same in block after block is written once.
 """
 
 from itertools import chain
@@ -22,7 +22,6 @@ NAME_BITS, LENGTH_BITS = 4, 7
 SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 MAX_KEPT = 1024
 MAX_FORMS = 256
-KNOWN_LENGTHS = 512
 STATIC_NAMES = {
     name.decode(): number
     for number, (name, _) in reversed(list(enumerate(HeaderTable.STATIC_TABLE, start=1)))
@@ -55,8 +54,7 @@ class BlockWriter:
 
         Of requests that say things of the same length, all but these things is written once.
         """
-        if request.template is not self._template:
-            self._turn_to(request.template)
+        self._turn_to(request.template)
         path, body, values = request.path, request.body, request.own_values
         lengths = (len(path), len(body), *map(len, values))
         form = self._forms.get(lengths)
@@ -130,12 +128,8 @@ def _name(name: str) -> bytes:
 
 def _string(octets: bytes) -> bytes:
     """Plain, not in Huffman's code: bytes are cheap, and its encoder is not."""
-    size = len(octets)
-    return (LENGTHS[size] if size < KNOWN_LENGTHS else _length(size)) + octets
+    return _length(len(octets)) + octets
 
 
 def _length(size: int) -> bytes:
     return bytes(encode_integer(size, LENGTH_BITS))
-
-
-LENGTHS = [_length(size) for size in range(KNOWN_LENGTHS)]

@@ -14,7 +14,7 @@ MAX_BODY_BYTES = 65_536
 
 
 class Carrier(Protocol):
-    """What an exchange is with at the moment: a queue or a connection."""
+    """The connection that an exchange is on."""
 
     def cancel(self, exchange: "Exchange") -> None:
         """Forget it; the other side is told, if it knows of it."""
@@ -44,6 +44,7 @@ class Exchange(Struct, eq=False):
     place: int
     listener: Listener
     deadline: float
+    # None while it waits for one: who is cancelled then is passed over when its turn comes.
     carrier: Carrier | None = None
     # How often it was started: what did not reach the other side is started again.
     attempts: int = 0

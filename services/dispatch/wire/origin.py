@@ -36,7 +36,7 @@ class Limits(Struct, frozen=True):
 
 
 class Origin:
-    """The Owner of its connections, and the carrier of what waits for one."""
+    """The Owner of its connections; keeps what waits for one."""
 
     def __init__(self, place: Place, dialer: Dialer, limits: Limits, *, one_at_first: bool) -> None:
         self._place = place
@@ -70,9 +70,6 @@ class Origin:
     def start(self, exchanges: Iterable[Exchange]) -> None:
         self._waiting += exchanges
         self._refill_all()
-
-    def cancel(self, exchange: Exchange) -> None:
-        """It is passed over when its turn comes."""
 
     def sweep(self, now: float) -> None:
         """Now and then: end what is overdue, close what is unused."""
@@ -113,7 +110,6 @@ class Origin:
             if self._is_closed or self._is_refused or exchange.attempts >= MAX_STARTS:
                 exchange.end(Unsent(reason))
             else:
-                exchange.carrier = self
                 self._waiting.appendleft(exchange)
         self._refill_all()
 
