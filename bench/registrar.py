@@ -1,8 +1,9 @@
 """How many registrations a second registry's storage layer takes, without gRPC and HTTP.
 
-Concurrent callers of the Registrar, against a PostgreSQL of its own with its usual durability.
-Beside it in the same run: one statement per registration, over as many connections as the
-Registrar could use. The last line of the standard output is one of JSON.
+Concurrent callers of the Registrar, against a PostgreSQL of its own with its usual durability: each
+with a call of its own, and as many in groups, as they come through two edges. Beside it in the same
+run: one statement per registration, over as many connections as the Registrar could use. The last
+line of the standard output is one of JSON.
 """
 
 import asyncio
@@ -36,11 +37,13 @@ from services.registry.store import applications, registrations
 
 APP = UUID(int=7)
 CALLERS = (16, 100, 400, 1000)
+# Groups, and how many registrations each holds: two edges have two calls each under way.
+GROUPS, GROUP = 4, 250
 CONNECTIONS = 16
 SECONDS = 3.0
 ROUNDS = 3
 
-Register = Callable[[Registration], Awaitable[object]]
+Register = Callable[[list[Registration]], Awaitable[object]]
 
 
 class Seen(NamedTuple):
@@ -59,19 +62,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def measure(register: Register, callers: int, folder: Path) -> Seen:
-    """What so many callers see, each of whom waits for its answer."""
+async def measure(register: Register, callers: int, size: int, folder: Path) -> Seen:
+    """What so many callers see, each of whom waits for the answers to so many registrations."""
     run, address = secrets.token_hex(4), secrets.token_urlsafe(110)
     numbers, end = count(), time.perf_counter() + SECONDS
+
+    def register_next() -> Awaitable[object]:
+        names = [f"{run}-{next(numbers)}" for _ in range(size)]
+        return register(
+            [
+                Registration(APP, name, Platform.ANDROID, f"{name}:{address}", user_id=name)
+                for name in names
+            ]
+        )
 
     async def call() -> int:
         done = 0
         while time.perf_counter() < end:
-            name = f"{run}-{next(numbers)}"
-            await register(
-                Registration(APP, name, Platform.ANDROID, f"{name}:{address}", user_id=name)
-            )
-            done += 1
+            await register_next()
+            done += size
         return done
 
     began, client, server = time.perf_counter(), time.process_time(), postgres_seconds(folder)
@@ -85,32 +94,50 @@ def one_by_one(db: AsyncEngine) -> Register:
     """The yardstick: nobody shares."""
     alone = db.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def register(registration: Registration) -> None:
+    async def register(asked: list[Registration]) -> None:
         async with alone.connect() as tx:
-            await registrations.write(tx, [registration], now())
+            await registrations.write(tx, asked, now())
 
     return register
+
+
+async def compare(
+    registrar: Registrar, db: AsyncEngine, folder: Path, callers: int, size: int
+) -> dict[str, float]:
+    """The Registrar with so many callers beside as many who do without, in turns."""
+
+    async def register(asked: list[Registration]) -> None:
+        if size == 1:
+            await registrar.register(asked[0])
+        else:
+            await registrar.register_all(asked)
+
+    alone, shared = [], []
+    for _ in range(ROUNDS):
+        alone.append(await measure(one_by_one(db), min(callers * size, CONNECTIONS), 1, folder))
+        shared.append(await measure(register, callers, size, folder))
+    rate, yardstick = (median(seen.rate for seen in each) for each in (shared, alone))
+    cheapest = min(shared, key=lambda seen: seen.cpu)
+    name = f"{callers}" if size == 1 else f"{callers}x{size}"
+    say(
+        f"{name} callers: {rate:,.0f} a second ({min(seen.rate for seen in shared):,.0f} to"
+        f" {max(seen.rate for seen in shared):,.0f}), one by one {yardstick:,.0f}; CPU of each"
+        f" {cheapest.client:.0f} µs here, {cheapest.postgresql:.0f} µs PostgreSQL"
+    )
+    return {
+        f"registrations_per_s_{name}": round(rate),
+        f"ratio_{name}": round(rate / yardstick, 2),
+        f"client_us_{name}": round(cheapest.client, 1),
+        f"postgresql_us_{name}": round(cheapest.postgresql, 1),
+        f"registrations_per_cpu_s_{name}": round(1e6 / cheapest.cpu),
+    }
 
 
 async def measure_all(db: AsyncEngine, folder: Path) -> dict[str, float]:
     registrar = Registrar(db, now)
     figures: dict[str, float] = {}
-    for callers in CALLERS:
-        alone, shared = [], []
-        for _ in range(ROUNDS):
-            alone.append(await measure(one_by_one(db), min(callers, CONNECTIONS), folder))
-            shared.append(await measure(registrar.register, callers, folder))
-        rate, yardstick = (median(seen.rate for seen in each) for each in (shared, alone))
-        cheapest = min(shared, key=lambda seen: seen.cpu)
-        say(
-            f"{callers} callers: {rate:,.0f} a second, one by one {yardstick:,.0f}; CPU of each"
-            f" {cheapest.client:.0f} µs here, {cheapest.postgresql:.0f} µs PostgreSQL"
-        )
-        figures[f"registrations_per_s_{callers}"] = round(rate)
-        figures[f"ratio_{callers}"] = round(rate / yardstick, 2)
-        figures[f"client_us_{callers}"] = round(cheapest.client, 1)
-        figures[f"postgresql_us_{callers}"] = round(cheapest.postgresql, 1)
-        figures[f"registrations_per_cpu_s_{callers}"] = round(1e6 / cheapest.cpu)
+    for callers, size in (*((callers, 1) for callers in CALLERS), (GROUPS, GROUP)):
+        figures |= await compare(registrar, db, folder, callers, size)
     await registrar.close()
     return figures
 

@@ -14,9 +14,11 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class _Waiting(NamedTuple, Generic[Q, A]):
-    question: Q
-    answer: asyncio.Future[A]
+class _Group(NamedTuple, Generic[Q, A]):
+    """What was asked together: in one batch, and told together."""
+
+    questions: list[Q]
+    answers: asyncio.Future[list[A | Exception]]
     context: Context
 
 
@@ -27,10 +29,11 @@ class Coalescer(Generic[Q, A]):
     flush itself is raised to every caller of that batch. A flush runs in the context of the first
     of its callers, and so belongs to that one's trace.
 
-    A batch holds as many questions as come to `max_batch` by `weigh`; one that is heavier goes
-    alone. Of several flushes each takes all that wait; `evenly`, no more than its part of all that
-    are open. A flush that took all would leave the others none: whoever answers and whoever asks
-    would by turns have nothing to do. But its part may be small, and a flush have its price.
+    A batch holds as many questions as come to `max_batch` by `weigh`; what is heavier, or asked
+    together, goes alone. Of several flushes each takes all that wait; `evenly`, about its part of
+    all that are open. A flush that took all would leave the others none: whoever answers and
+    whoever asks would by turns have nothing to do. But its part may be small, and a flush have its
+    price.
     """
 
     def __init__(
@@ -47,31 +50,42 @@ class Coalescer(Generic[Q, A]):
         self._max_flushes = max_flushes
         self._evenly = evenly
         self._weigh = weigh
-        self._waiting: deque[_Waiting[Q, A]] = deque()
-        # Questions that flushes are about.
+        self._waiting: deque[_Group[Q, A]] = deque()
+        # Questions that wait, and those that flushes are about.
+        self._asked = 0
         self._under_way = 0
         self._flushes: set[asyncio.Task[None]] = set()
 
     async def call(self, question: Q) -> A:
-        answer = self._ask(question)
-        self._begin()
-        return await answer
+        [answer] = await self._ask([question])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    async def call_all(self, questions: Iterable[Q]) -> list[A | BaseException]:
-        """Call with each of these; what one is refused stands in the place of its answer."""
-        answers = [self._ask(question) for question in questions]
-        self._begin()
-        return await asyncio.gather(*answers, return_exceptions=True)
+    async def call_all(self, questions: Iterable[Q]) -> list[A | Exception]:
+        """Call with each of these; what one is refused stands in the place of its answer.
+
+        They go in one batch, whatever its limit.
+        """
+        asked = list(questions)
+        if not asked:
+            return []
+        try:
+            return await self._ask(asked)
+        except Exception as error:  # noqa: BLE001  the flush's: it is what each is refused
+            return [error] * len(asked)
 
     async def close(self) -> None:
         """Wait until everybody is answered."""
         while self._flushes:
             await asyncio.gather(*self._flushes)
 
-    def _ask(self, question: Q) -> asyncio.Future[A]:
-        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(question, answer, copy_context()))
-        return answer
+    def _ask(self, questions: list[Q]) -> asyncio.Future[list[A | Exception]]:
+        answers: asyncio.Future[list[A | Exception]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Group(questions, answers, copy_context()))
+        self._asked += len(questions)
+        self._begin()
+        return answers
 
     def _begin(self) -> None:
         if self._waiting and len(self._flushes) < self._max_flushes:
@@ -80,43 +94,51 @@ class Coalescer(Generic[Q, A]):
 
     async def _run(self) -> None:
         """Answer one batch, and see to it that the next one is."""
-        batch = self._take()
+        groups, asked = self._take()
+        self._under_way += asked
         # What it has left is another's.
         self._begin()
         try:
-            await self._answer(batch)
+            if groups:  # else another flush has taken all
+                await self._answer(groups)
         finally:
-            self._under_way -= len(batch)
+            self._under_way -= asked
             # Here, not once the task is found done: who was just answered may call before that.
             self._flushes.discard(cast(asyncio.Task[None], asyncio.current_task()))
             self._begin()
 
-    def _take(self) -> list[_Waiting[Q, A]]:
-        batch: list[_Waiting[Q, A]] = []
-        weight, share = 0, self._share()
-        while self._waiting and len(batch) < share:
-            weight += self._weigh(self._waiting[0].question) if self._weigh else 1
-            if batch and weight > self._max_batch:
+    def _take(self) -> tuple[list[_Group[Q, A]], int]:
+        """The groups of one batch, and how many questions they ask."""
+        groups: list[_Group[Q, A]] = []
+        taken, weight, share = 0, 0, self._share()
+        while self._waiting and taken < share:
+            questions = self._waiting[0].questions
+            weight += sum(map(self._weigh, questions)) if self._weigh else len(questions)
+            if groups and weight > self._max_batch:
                 break
-            batch.append(self._waiting.popleft())
-        self._under_way += len(batch)
-        return batch
+            groups.append(self._waiting.popleft())
+            taken += len(questions)
+        self._asked -= taken
+        return groups, taken
 
     def _share(self) -> int:
-        """How many questions one flush takes at most."""
+        """With how many questions one flush has enough."""
         if not self._evenly:
-            return len(self._waiting)
-        return -(-(len(self._waiting) + self._under_way) // self._max_flushes)
+            return self._asked
+        return -(-(self._asked + self._under_way) // self._max_flushes)
 
-    async def _answer(self, batch: list[_Waiting[Q, A]]) -> None:
+    async def _answer(self, groups: list[_Group[Q, A]]) -> None:
+        asked = [question for group in groups for question in group.questions]
         try:
-            answers = await self._flush([each.question for each in batch])
+            answers = list(await self._flush(asked))
         except Exception as error:  # noqa: BLE001  each caller gets it, and decides
-            answers = [error] * len(batch)
-        for (_, future, _), answer in zip(batch, answers, strict=True):
-            if future.done():  # its caller has gone
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+            for group in groups:
+                if not group.answers.done():
+                    group.answers.set_exception(error)
+            return
+        told = 0
+        for questions, future, _ in groups:
+            its_own = answers[told : told + len(questions)]
+            told += len(questions)
+            if not future.done():  # else its caller has gone
+                future.set_result(its_own)

@@ -32,7 +32,7 @@ class Finder:
         """
         return await self._batches.call((app_id, device_id))
 
-    async def find_all(self, asked: Iterable[tuple[UUID, str]]) -> list[Device | BaseException]:
+    async def find_all(self, asked: Iterable[tuple[UUID, str]]) -> list[Device | Exception]:
         """As `find` does each of them; what one is refused stands in its place."""
         return await self._batches.call_all(asked)
 

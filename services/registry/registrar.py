@@ -35,7 +35,7 @@ class Registrar:
         """
         return await self._batches.call(registration)
 
-    async def register_all(self, asked: Iterable[Registration]) -> list[Device | BaseException]:
+    async def register_all(self, asked: Iterable[Registration]) -> list[Device | Exception]:
         """As `register` does each of them; what one is refused stands in its place."""
         return await self._batches.call_all(asked)
 

@@ -67,7 +67,7 @@ async def test_flushes_may_share_evenly_what_is_asked(*, evenly: bool, shares: l
     doubler = Doubler()
     doubler.gate.clear()
     calls = Coalescer(doubler.flush, max_flushes=2, evenly=evenly)
-    answers = asyncio.create_task(calls.call_all(range(100)))
+    answers = asyncio.gather(*(calls.call(number) for number in range(100)))
     async with asyncio.timeout(5):
         while len(doubler.batches) < len(shares):  # noqa: ASYNC110  a turn of the loop each
             await asyncio.sleep(0)
@@ -134,9 +134,27 @@ async def test_nobody_called_with_is_nobody_answered() -> None:
 async def test_a_batch_holds_what_it_can_carry_and_whoever_is_too_heavy_goes_alone() -> None:
     doubler = Doubler()
     calls = Coalescer(doubler.flush, max_batch=10, weigh=lambda number: number)
-    await calls.call_all([4, 6, 1, 30, 5, 5])
+    await asyncio.gather(*map(calls.call, [4, 6, 1, 30, 5, 5]))
 
     assert doubler.batches == [[4, 6], [1], [30], [5, 5]]
+
+
+async def test_what_is_asked_together_is_never_split() -> None:
+    doubler = Doubler()
+    calls = Coalescer(doubler.flush, max_batch=10)
+    answers = await asyncio.gather(*map(calls.call_all, ([1, 2], range(9), range(11), [3])))
+
+    assert answers == [[2, 4], [2 * n for n in range(9)], [2 * n for n in range(11)], [6]]
+    assert doubler.batches == [[1, 2], list(range(9)), list(range(11)), [3]]
+
+
+async def test_a_flush_that_fails_refuses_each_of_those_who_asked_together() -> None:
+    async def flush(_: list[int]) -> list[int | Exception]:
+        raise OSError("away")
+
+    answers = await Coalescer(flush).call_all([1, 2])
+
+    assert [str(answer) for answer in answers] == ["away", "away"]
 
 
 async def test_a_batch_belongs_to_the_trace_of_its_first_caller() -> None:

@@ -309,7 +309,11 @@ BATCHES: dict[str, tuple[Prepared, dict[str, Any], str]] = {
     ),
     "find twins": (
         twins.FIND,
-        {"uids": list(range(500)), "digests": [digest_address(str(n)) for n in range(500)]},
+        {
+            "owner": [1] * 500,
+            "uids": list(range(500)),
+            "digests": [digest_address(str(n)) for n in range(500)],
+        },
         "devices_by_address",
     ),
 }
@@ -319,7 +323,7 @@ async def test_batches_look_each_device_up_by_its_own_index(
     registry_db: AsyncEngine, full_app: UUID
 ) -> None:
     for name, (batch, values, index) in BATCHES.items():
-        asked = batch.bind(values | {"app_ids": [full_app] * 500})
+        asked = batch.bind({"app_ids": [full_app] * 500, "owners": [full_app]} | values)
         async with registry_db.connect() as tx:
             driver: Any = (await tx.get_raw_connection()).driver_connection
             lines = await driver.fetch(f"EXPLAIN {batch.text}", *asked)
@@ -336,7 +340,7 @@ async def test_a_book_that_grows_is_not_read_as_when_it_was_empty(registry_url: 
     to end, once for each of 500 registrations.
     """
     app = UUID(int=7)
-    asked = f"""'{{{app}}}', '{{1}}', '{{"\\\\x00"}}'"""
+    asked = f"""'{{1}}', '{{1}}', '{{"\\\\x00"}}', '{{{app}}}'"""
     db = open_book(registry_url)
     async with db.connect() as tx:
         driver: Any = (await tx.get_raw_connection()).driver_connection

@@ -44,6 +44,11 @@ class Registration(Struct, frozen=True):
     user_id: str | None = None
     variables: Mapping[str, str] = {}
     user_agent: str = ""
+    address_digest: bytes = b""
+
+    def __post_init__(self) -> None:
+        # Once: it is written with the address, and looked for after that.
+        structs.force_setattr(self, "address_digest", digest_address(self.address))
 
     def __repr__(self) -> str:
         return f"Registration(device_id={self.device_id!r}, platform={self.platform})"
@@ -51,10 +56,6 @@ class Registration(Struct, frozen=True):
     @property
     def key(self) -> Key:
         return self.app_id.int, self.device_id
-
-    @property
-    def address_digest(self) -> bytes:
-        return digest_address(self.address)
 
     def after(self, earlier: "Registration | None") -> "Registration":
         """What the two of one device amount to when this one came last."""

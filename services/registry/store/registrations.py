@@ -15,7 +15,7 @@ from services.registry.domain.device import Device, Key, Registration, State
 from services.registry.store import applications as owners
 from services.registry.store import device_events
 from services.registry.store import devices as book
-from services.registry.store.rows import Bare
+from services.registry.store.rows import Bare, number_owners, owner_array
 from services.registry.store.tables import (
     PLATFORM_NUMBERS,
     STATE_NUMBERS,
@@ -27,10 +27,12 @@ from services.registry.store.tables import (
 NO_VARIABLES = "{}"
 ACTIVE: sa.ColumnClause[Any] = sa.literal_column(str(STATE_NUMBERS[State.ACTIVE]))
 
+# The applications of a batch, which its other values name by number.
+OWNERS = owner_array("owners")
 
 # What a registration brings, in the order of the statement's arrays.
 BROUGHT = {
-    "app_id": Bare("uuid"),
+    "owner": Bare("smallint"),
     "device_id": Bare("text"),
     "platform": Bare("smallint"),
     "address": Bare("text"),
@@ -39,9 +41,6 @@ BROUGHT = {
     "variables": Bare("text"),
     "user_agent": Bare("text"),
 }
-
-# What it answers, in this order.
-ANSWER = ("app_id", "device_id", "uid", "variables", "user_agent", "create_time")
 
 
 async def write(
@@ -53,14 +52,14 @@ async def write(
     platform than on record, which `move`, and those of applications that do not exist. Give them
     in the order of their keys: all batches then lock in one order.
     """
-    answer = await UPSERT.fetch(
-        tx, now=now, owners=list({r.app_id for r in registrations}), **_arrays(registrations)
-    )
-    kept = {(row[0].int, row[1]): row for row in answer}
+    owners, numbers = number_owners(r.app_id for r in registrations)
+    arrays = _arrays(registrations, numbers)
+    answer = await UPSERT.fetch(tx, now=now, owners=owners, **arrays)
+    kept = {(row[0], row[1]): row for row in answer}
     return {
-        key: _read(r, row, now)
-        for r in registrations
-        if (row := kept.get(key := r.key)) is not None
+        r.key: _read(r, row, now)
+        for r, number in zip(registrations, arrays["owner"], strict=True)
+        if (row := kept.get((number, r.device_id))) is not None
     }
 
 
@@ -83,49 +82,51 @@ async def move(
 
 
 def _read(registration: Registration, row: asyncpg.Record, now: datetime) -> Device:
-    _, _, uid, variables, user_agent, create_time = row
+    _, _, uid, create_time, variables, user_agent = row
     return Device(
         uid=uid,
         device_id=registration.device_id,
         platform=registration.platform,
         address=registration.address,
         user_id=registration.user_id,
-        variables=_read_variables(variables),
-        user_agent=user_agent,
+        variables=msgspec.json.decode(variables, type=dict[str, str]) if variables else {},
+        user_agent=user_agent or "",
         state=State.ACTIVE,
         address_time=now,
-        create_time=create_time,
+        create_time=create_time or now,
         update_time=now,
     )
 
 
-def _arrays(registrations: Sequence[Registration]) -> dict[str, list[Any]]:
+def _arrays(
+    registrations: Sequence[Registration], numbers: Mapping[int, int]
+) -> dict[str, list[Any]]:
     return {
-        "app_id": [r.app_id for r in registrations],
+        "owner": [numbers[r.app_id.int] for r in registrations],
         "device_id": [r.device_id for r in registrations],
         "platform": [PLATFORM_NUMBERS[r.platform] for r in registrations],
         "address": [r.address for r in registrations],
         "address_digest": [r.address_digest for r in registrations],
         "user_id": [r.user_id for r in registrations],
-        "variables": [_write_variables(r.variables) for r in registrations],
-        "user_agent": [r.user_agent for r in registrations],
+        "variables": _unless_empty([_write_variables(r.variables) for r in registrations]),
+        "user_agent": _unless_empty([r.user_agent for r in registrations]),
     }
 
 
+def _unless_empty(texts: list[str]) -> list[str]:
+    """Nothing at all for what nobody brings: the statement fills it up."""
+    return texts if any(texts) else []
+
+
 def _write_variables(variables: Mapping[str, str]) -> str:
-    return msgspec.json.encode(variables).decode() if variables else NO_VARIABLES
-
-
-def _read_variables(text: str) -> dict[str, str]:
-    return {} if text == NO_VARIABLES else msgspec.json.decode(text, type=dict[str, str])
+    return msgspec.json.encode(variables).decode() if variables else ""
 
 
 def _hold() -> sa.CTE:
     """The applications that exist, kept from deletion until the statement is committed."""
-    asked = sa.cast(sa.bindparam("owners", type_=Bare("uuid[]")), Bare("uuid[]"))
     return (
         sa.select(applications.c.app_id, applications.c.watch_end_time)
-        .where(applications.c.app_id == sa.any_(asked), owners.IS_ALIVE)
+        .where(applications.c.app_id == sa.any_(OWNERS), owners.IS_ALIVE)
         .order_by(applications.c.app_id)
         .with_for_update(read=True, key_share=True)
         .cte("held")
@@ -143,16 +144,30 @@ def _brought() -> sa.TableValuedAlias:
 
 def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
     brought = _brought().c
-    as_written = [sa.cast(c, JSONB) if c.name == "variables" else c for c in brought]
+    app_id = OWNERS[brought.owner]
+    variables = sa.func.coalesce(sa.func.nullif(brought.variables, ""), NO_VARIABLES)
+    written = {
+        "app_id": app_id,
+        "device_id": brought.device_id,
+        "platform": brought.platform,
+        "address": brought.address,
+        "address_digest": brought.address_digest,
+        "user_id": brought.user_id,
+        "variables": sa.cast(variables, JSONB),
+        "user_agent": sa.func.coalesce(brought.user_agent, ""),
+        "state": ACTIVE,
+        "address_time": now,
+        "create_time": now,
+        "update_time": now,
+    }
     # An array instead of a join, so that the rows keep their order.
-    is_held = brought.app_id == sa.any_(sa.func.array(sa.select(held.c.app_id).scalar_subquery()))
+    is_held = app_id == sa.any_(sa.func.array(sa.select(held.c.app_id).scalar_subquery()))
     statement = insert(devices).from_select(
-        [*BROUGHT, "state", "address_time", "create_time", "update_time"],
-        sa.select(*as_written, ACTIVE, now, now, now).where(is_held),
+        list(written), sa.select(*written.values()).where(is_held)
     )
     new, old = statement.excluded, devices.c
     replaced = ("address", "address_digest", "user_id", "state", "address_time", "update_time")
-    nothing = sa.cast(sa.text("'{}'"), JSONB)
+    nothing = sa.cast(sa.literal_column(f"'{NO_VARIABLES}'"), JSONB)
     kept_if_empty = {
         "variables": sa.case((new.variables == nothing, old.variables), else_=new.variables),
         "user_agent": sa.case((new.user_agent == "", old.user_agent), else_=new.user_agent),
@@ -176,7 +191,7 @@ def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
             old.user_id,
             old.platform,
             old.address,
-            sa.cast(old.variables, sa.Text).label("variables"),
+            old.variables,
             old.user_agent,
             old.create_time,
         )
@@ -189,7 +204,15 @@ def _make_upsert() -> sa.Select[Any]:
     held = _hold()
     written = _upsert(held, now)
     told = device_events.tell_registered(written, held, now).cte("told")
-    return sa.select(*(written.c[name] for name in ANSWER)).add_cte(told)
+    return sa.select(
+        sa.func.array_position(OWNERS, written.c.app_id),
+        written.c.device_id,
+        written.c.uid,
+        # Null is what nearly all of them are: less to send, and to read.
+        sa.func.nullif(written.c.create_time, now),
+        sa.func.nullif(sa.cast(written.c.variables, sa.Text), NO_VARIABLES),
+        sa.func.nullif(written.c.user_agent, ""),
+    ).add_cte(told)
 
 
 UPSERT = Prepared(_make_upsert())

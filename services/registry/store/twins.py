@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.prepared import Prepared
-from services.registry.store.rows import Bare, rows
+from services.registry.store.rows import Bare, number_owners, owner_array, rows
 from services.registry.store.tables import devices
 
 # The index is on a prefix: whole digests would be most of its size.
@@ -25,35 +25,45 @@ async def note(tx: AsyncConnection, vouched: Sequence[tuple[UUID, int, bytes]]) 
     Returns how many were told. Runs after the registrations are committed, so that of two that come
     at once one sees the other. Nearly always it finds nobody: an address is one device's.
     """
-    app_ids, uids, digests = zip(*vouched, strict=True)
-    found = await FIND.fetch(tx, app_ids=app_ids, uids=uids, digests=digests)
+    owners, numbers = number_owners(app_id for app_id, _, _ in vouched)
+    found = await FIND.fetch(
+        tx,
+        owners=owners,
+        owner=[numbers[app_id.int] for app_id, _, _ in vouched],
+        uids=[uid for _, uid, _ in vouched],
+        digests=[digest for _, _, digest in vouched],
+    )
     shared = {(row["app_id"], row["address_digest"]) for row in found}
     return await _rank(tx, sorted(shared)) if shared else 0
 
 
 def _make_find() -> sa.Select[Any]:
     """One at a time, which the limit tells the planner: it would read small books to the end."""
-    uuids, numbers, texts = Bare("uuid[]"), Bare("bigint[]"), Bare("bytea[]")
+    given = {"owner": "smallint", "uids": "bigint", "digests": "bytea"}
+    arrays = [
+        sa.cast(sa.bindparam(name, type_=Bare(f"{kind}[]")), Bare(f"{kind}[]"))
+        for name, kind in given.items()
+    ]
     vouched = (
-        sa.func.unnest(
-            sa.cast(sa.bindparam("app_ids", type_=uuids), uuids),
-            sa.cast(sa.bindparam("uids", type_=numbers), numbers),
-            sa.cast(sa.bindparam("digests", type_=texts), texts),
-        )
+        sa.func.unnest(*arrays)
         .table_valued(
-            sa.column("app_id", sa.Uuid),
+            sa.column("owner", sa.SmallInteger),
             sa.column("uid", sa.BigInteger),
             sa.column("address_digest", sa.LargeBinary),
         )
         .render_derived(name="vouched")
     )
+    app_id = owner_array("owners")[vouched.c.owner]
     other = (
-        sa.select(devices.c.uid)
-        .where(*_at(vouched), devices.c.uid != vouched.c.uid)
+        sa.select(devices.c.app_id)
+        .where(
+            *_at(app_id, vouched.c.address_digest),
+            devices.c.uid != vouched.c.uid,
+        )
         .limit(sa.literal_column("1"))
         .lateral("other")
     )
-    return sa.select(vouched.c.app_id, vouched.c.address_digest).select_from(
+    return sa.select(other.c.app_id, vouched.c.address_digest).select_from(
         vouched.join(other, sa.true())
     )
 
@@ -88,7 +98,7 @@ def _lock_twins(shared: Shared) -> sa.CTE:
     )
     mate = (
         sa.select(devices.c.app_id, devices.c.uid)
-        .where(*_at(address))
+        .where(*_at(address.c.app_id, address.c.address_digest))
         .order_by(devices.c.address_time.desc(), devices.c.uid.desc())
         .limit(MAX_TWINS)
         .lateral("mate")
@@ -104,13 +114,14 @@ def _lock_twins(shared: Shared) -> sa.CTE:
     )
 
 
-def _at(address: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
+def _at(
+    app_id: sa.ColumnElement[UUID], digest: sa.ColumnElement[bytes]
+) -> tuple[sa.ColumnElement[bool], ...]:
     """Devices at an address; the digest may be another one of the same prefix."""
     return (
-        devices.c.app_id == address.c.app_id,
-        sa.func.substr(devices.c.address_digest, *PREFIX)
-        == sa.func.substr(address.c.address_digest, *PREFIX),
-        devices.c.address_digest == address.c.address_digest,
+        devices.c.app_id == app_id,
+        sa.func.substr(devices.c.address_digest, *PREFIX) == sa.func.substr(digest, *PREFIX),
+        devices.c.address_digest == digest,
     )
 
 

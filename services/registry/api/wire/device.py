@@ -205,7 +205,7 @@ def show(device: Device) -> device_pb2.Device:
     return shown
 
 
-def show_verdict(verdict: Device | BaseException) -> device_service_pb2.DeviceVerdict:
+def show_verdict(verdict: Device | Exception) -> device_service_pb2.DeviceVerdict:
     """Whatever is no fault of the entry's own is raised."""
     if isinstance(verdict, Device):
         return device_service_pb2.DeviceVerdict(device=show_short(verdict))
