@@ -115,8 +115,13 @@ async def _standing(postgres: Postgres, apns: gateway.Gateway) -> AsyncIterator[
     process = await asyncio.create_subprocess_exec(
         *("node", "server.mjs"),
         cwd=FOLDER,
-        # Its APNs library takes no authority of its own.
-        env={**os.environ, "NODE_EXTRA_CA_CERTS": str(apns.ca_file)},
+        env={
+            **os.environ,
+            # Its APNs library takes no authority of its own.
+            "NODE_EXTRA_CA_CERTS": str(apns.ca_file),
+            # Or its log files would land here.
+            "PARSE_SERVER_LOGS_FOLDER": "null",
+        },
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

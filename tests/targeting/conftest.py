@@ -82,16 +82,25 @@ async def registry(book: Book) -> AsyncIterator[tuple[RegistryRoom, grpc.aio.Ser
 
 
 @pytest.fixture
+def registry_patience() -> float:
+    """How long registry is waited for, in seconds; more than a busy machine ever takes."""
+    return 20.0
+
+
+@pytest.fixture
 async def room(
-    targeting_url: str, registry: tuple[RegistryRoom, grpc.aio.Server, str], clock: Clock
+    targeting_url: str,
+    registry: tuple[RegistryRoom, grpc.aio.Server, str],
+    registry_patience: float,
+    clock: Clock,
 ) -> AsyncIterator[Room]:
     servicer, server, address = registry
     settings = Settings(
         database_url=targeting_url,
         registry_address=address,
         listen="127.0.0.1:0",
-        registry_timeout=0.5,
-        registry_stream_timeout=0.5,
+        registry_timeout=registry_patience,
+        registry_stream_timeout=registry_patience,
         follow_interval=0.02,
         sweep_interval=0.02,
     )
