@@ -36,6 +36,7 @@ from services.dispatch.domain.messages import Expression, Operator, Target, Targ
 from services.dispatch.domain.parcels import Slice
 from services.kit.client import open_channel
 from services.kit.process import House as Opened
+from services.kit.process import settle_memory
 
 DEVICES = 1_000_000
 IN_FLIGHT = 16
@@ -232,6 +233,7 @@ async def main() -> None:
     async with open_rooms() as house, Opened() as opened:
         address = f"{LOOPBACK}:{house.place.ports.targeting_port}"
         audience = TargetingRoom(open_channel(opened, address), timeout=10.0)
+        settle_memory()
         for case in CASES:
             await measure(house, audience, case, figures)
         opened.ending.set()

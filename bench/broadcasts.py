@@ -16,6 +16,7 @@ PLATFORMS = {"apns": "A", "fcm": "G", "webpush": "WEB_CHROME"}
 ALERT = "Paid 12,50 EUR to Zoe, thank you for your confidence in us. " * 3
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 1200.0
+SENDER = "dispatch-sender"
 # The gateway, and what only stands by.
 THEIRS = frozenset({"nginx", "sandbox"})
 
@@ -43,14 +44,22 @@ class Run:
 
 
 class Broadcasts:
-    def __init__(self, premises: Premises, books: Books, gateway: psutil.Process) -> None:
+    def __init__(
+        self, premises: Premises, books: Books, gateway: psutil.Process, *, senders: int = 1
+    ) -> None:
         self._premises = premises
         self._books = books
         self._gateway = gateway
+        self._more = [f"{SENDER}-{number}" for number in range(2, senders + 1)]
 
-    async def restart_sender(self, window: int) -> None:
-        """Begin anew, and go on once it has sent something."""
-        await self._premises.house.restart_room("dispatch-sender", {"SENDER_WINDOW": str(window)})
+    async def restart_senders(self, window: int) -> None:
+        """Begin anew, and go on once something was sent."""
+        house = self._premises.house
+        for name in set(self._more) & set(house.pids()):
+            await house.stop_room(name)
+        await house.restart_room(SENDER, {"SENDER_WINDOW": str(window)})
+        for name in self._more:
+            await house.double_room(SENDER, name)
         await self._wait(await self._post({"deviceIds": ["device-1"]}))
 
     async def run(self, name: str, devices: int) -> Run:
@@ -59,7 +68,7 @@ class Broadcasts:
         before = self._spent()
         message_id = await self._post({"platforms": [PLATFORMS[name]]})
         seconds = await self._wait(message_id)
-        spent = differences(before, self._spent())
+        spent = self._together(differences(before, self._spent()))
         await self._check(message_id, devices)
         house = self._premises.house
         peak = max(mib for who, mib in peak_mib(house).items() if who not in THEIRS)
@@ -71,6 +80,11 @@ class Broadcasts:
         gateway = (self._gateway, *self._gateway.children())
         seconds = sum(process_seconds(each.pid) for each in gateway)
         return cpu_seconds(self._premises.house) | {"nginx": seconds}
+
+    def _together(self, spent: dict[str, float]) -> dict[str, float]:
+        """All senders as one."""
+        senders = sum(spent.pop(name) for name in self._more)
+        return {**spent, SENDER: spent[SENDER] + senders}
 
     async def _post(self, target: dict[str, Any]) -> str:
         body = {"message": {"alert": ALERT}, "target": target}

@@ -5,12 +5,11 @@ from datetime import date, datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.faults import RequestIdReused
 from services.dispatch.domain.messages import Message, Submission
-from services.dispatch.store import days, messages, requests
+from services.dispatch.store import days, intake, messages, requests
 from services.kit.batching import Coalescer
 from services.kit.faults import Fault
 
@@ -32,6 +31,8 @@ class Acceptance:
         ring_parcels: Callable[[], None],
     ) -> None:
         self._db = db
+        # A statement that stands alone needs no transaction around it.
+        self._alone = db.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self._ring_plans = ring_plans
         self._ring_parcels = ring_parcels
@@ -59,7 +60,7 @@ class Acceptance:
         for last in (False, False, True):
             try:
                 return await self._try_once(app_id, request_id, digest, submissions, refusal)
-            except IntegrityError:
+            except intake.IdTaken:
                 if last:
                     raise
         raise AssertionError("unreachable")
@@ -75,6 +76,7 @@ class Acceptance:
         now = self._clock()
         named = [submission.accepted(now) for submission in submissions]
         ids = [each.message_id for each in named]
+        await self._see_to_days(named)
         async with self._db.begin() as tx:
             known, first_ids = await requests.claim(tx, app_id, request_id, digest, ids, now)
             if known != digest:
@@ -83,8 +85,7 @@ class Acceptance:
                 return await _read_all(tx, app_id, first_ids)
             if refusal is not None:
                 raise refusal
-            await messages.accept(tx, named)
-            await self._see_to_days(tx, named)
+            await intake.accept(tx, named)
         self._ring(named)
         return named
 
@@ -95,11 +96,11 @@ class Acceptance:
             now = self._clock()
             named = [[submission.accepted(now) for submission in part] for part in group]
             everyone = [each for part in named for each in part]
+            await self._see_to_days(everyone)
             try:
-                async with self._db.begin() as tx:
-                    await messages.accept(tx, everyone)
-                    await self._see_to_days(tx, everyone)
-            except IntegrityError:
+                async with self._alone.connect() as tx:
+                    await intake.accept(tx, everyone)
+            except intake.IdTaken:
                 if last:
                     raise
                 continue
@@ -107,14 +108,15 @@ class Acceptance:
             return list(named)
         raise AssertionError("unreachable")
 
-    async def _see_to_days(self, tx: AsyncConnection, accepted: Sequence[Message]) -> None:
+    async def _see_to_days(self, accepted: Sequence[Message]) -> None:
         """Open the days of what begins now, unless the keeper has: our clocks may differ."""
         for day in {each.day for each in accepted if not each.schedule.start} - self._open_days:
-            if await days.are_open(tx, day):
-                self._open_days.add(day)
-            else:
-                await days.open_days(tx, day, 1)
-                log.warning("day.opened", day=str(day))
+            async with self._db.begin() as tx:
+                if await days.are_open(tx, day):
+                    self._open_days.add(day)
+                else:
+                    await days.open_days(tx, day, 1)
+                    log.warning("day.opened", day=str(day))
 
     def _ring(self, accepted: Sequence[Message]) -> None:
         now_due = [each for each in accepted if not each.schedule.start]

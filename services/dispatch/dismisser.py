@@ -16,7 +16,7 @@ from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Message, Submission, Target, TargetKind
 from services.dispatch.domain.outcomes import Opening
 from services.dispatch.domain.rooms import Identities
-from services.dispatch.store import dismissals, messages
+from services.dispatch.store import dismissals, intake
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Dismisser:
                     log.warning("dismissals.wait", message_id=openings[0].message_id)
                     return False
                 if user_ids:
-                    await messages.accept(tx, [self._write(openings, user_ids)])
+                    await intake.accept(tx, [self._write(openings, user_ids)])
                 await dismissals.delete(tx, openings)
         self._ring_parcels()
         return True

@@ -15,7 +15,7 @@ from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.messages import Message, Status, TargetKind
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import Slicer, TargetRefused
-from services.dispatch.store import counts, days, fuses, messages, parcels, plans, requests
+from services.dispatch.store import counts, days, fuses, intake, messages, parcels, plans, requests
 from services.dispatch.tracing import context_of
 from services.kit.database import is_outage
 
@@ -197,7 +197,7 @@ class Planner:
         """Send what is small and scheduled until now; whether there may be more."""
         with suppress_instrumentation():
             async with self._db.begin() as tx:
-                begun = await messages.begin_small(tx, BEGIN_LIMIT)
+                begun = await intake.begin_small(tx, BEGIN_LIMIT)
         if begun:
             self._ring_parcels()
         return begun == BEGIN_LIMIT

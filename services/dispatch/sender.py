@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.bell import Bell, work
 from services.dispatch.delivery import Delivery, Lease
@@ -47,6 +48,8 @@ class Sender:
         ring_endings: Callable[[], None],
     ) -> None:
         self._desk = desk
+        # What stands alone needs no transaction around it.
+        self._alone = desk.db.execution_options(isolation_level="AUTOCOMMIT")
         self._free = dict(slots)
         # So many free slots of the bulk lane are worth a lease; fewer wait for more, or for a poll.
         self._bulk_share = max(slots[Lane.BULK] // 2, 1)
@@ -87,15 +90,27 @@ class Sender:
         """Fill the free slots; whether it may be worth to ask again at once."""
         if self._ending.is_set() or not any(free > 0 for free in self._free.values()):
             return False
-        deadline = self._desk.monotonic() + self._lease_time.total_seconds()
-        taken: list[Parcel] = []
+        wanted = [(lane, free) for lane, free in self._free.items() if free > 0]
         with suppress_instrumentation():
-            async with self._desk.db.begin() as tx:
-                for lane, free in self._free.items():
-                    if free > 0:
-                        taken += await parcels.lease(tx, lane, free, self._lease_time)
-        for parcel in taken:
-            self._start(Lease(parcel, deadline, next(self._numbers)))
+            async with self._alone.connect() as connection:
+                # One after the other: what is leased is in hand, whatever comes of the rest.
+                taken = [await self._lease(connection, lane, free) for lane, free in wanted]
+        return any(taken)
+
+    async def _lease(self, connection: AsyncConnection, lane: Lane, limit: int) -> bool:
+        """Start so many parcels of a lane at most; whether there were any."""
+        deadline = self._desk.monotonic() + self._lease_time.total_seconds()
+        taken = await parcels.lease(connection, lane, limit, self._lease_time)
+        found: Mapping[tuple[UUID, str], Prepared] = {}
+        try:
+            found = await self._prepare(connection, taken)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+        finally:
+            for parcel in taken:
+                prepared = found.get(parcel.message_key)
+                self._start(Lease(parcel, deadline, next(self._numbers)), prepared)
         return bool(taken)
 
     def _start_probe(self, parcel: Parcel) -> None:
@@ -103,19 +118,19 @@ class Sender:
         deadline = self._desk.monotonic() + self._lease_time.total_seconds()
         self._start(Lease(parcel, deadline, next(self._numbers), is_probe=True))
 
-    def _start(self, lease: Lease) -> None:
+    def _start(self, lease: Lease, prepared: Prepared | None = None) -> None:
         parcel = lease.parcel
         self._free[parcel.lane] -= 1
         self._held[parcel.key] = lease
-        task = asyncio.create_task(self._deliver(lease))
+        task = asyncio.create_task(self._deliver(lease, prepared))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, lease: Lease) -> None:
+    async def _deliver(self, lease: Lease, prepared: Prepared | None) -> None:
         """Deliver a parcel, or give it back; whatever happens, its slot is free again."""
         parcel = lease.parcel
         try:
-            if not await self._try_deliver(lease):
+            if not await self._try_deliver(lease, prepared):
                 await self._desk.recorder.release(parcel, timedelta())
         except RoomUnavailable as fault:
             log.warning("parcel.room_away", message_id=parcel.message_id, error=fault.message)
@@ -143,14 +158,15 @@ class Sender:
             if lane is Lane.EXPRESS or self._free[lane] >= self._bulk_share:
                 self.bell.ring()
 
-    async def _try_deliver(self, lease: Lease) -> bool:
+    async def _try_deliver(self, lease: Lease, prepared: Prepared | None) -> bool:
         parcel = lease.parcel
-        try:
-            prepared = await self._prepare(parcel)
-        except Exception as error:
-            if is_outage(error):
-                return False
-            raise
+        if prepared is None:
+            try:
+                prepared = await self._prepare_one(parcel)
+            except Exception as error:
+                if is_outage(error):
+                    return False
+                raise
         with tracer.start_as_current_span(
             "parcel",
             context=context_of(prepared.message.trace_parent),
@@ -165,25 +181,35 @@ class Sender:
             on_begun = partial(self._free_slot, lease)
             return await Delivery(self._desk, lease, prepared, self._ending, on_begun).run()
 
-    async def _prepare(self, parcel: Parcel) -> Prepared:
-        """The parcel's message, remembered for its other parcels.
+    async def _prepare_one(self, parcel: Parcel) -> Prepared:
+        """Likewise, of one that was not read with others."""
+        with suppress_instrumentation():
+            async with self._alone.connect() as connection:
+                found = await self._prepare(connection, [parcel])
+        if parcel.message_key not in found:
+            raise LookupError(f"parcel {parcel.parcel_id} has no message")
+        return found[parcel.message_key]
 
-        What was put off or given back asks for its status anew: it may be cancelled by now.
-        """
-        key = parcel.message_key
-        known = self._prepared.get(key)
+    async def _prepare(
+        self, tx: AsyncConnection, taken: Sequence[Parcel]
+    ) -> dict[tuple[UUID, str], Prepared]:
+        """The messages of parcels, read together, and remembered for their other parcels."""
+        keys = dict.fromkeys(parcel.message_key for parcel in taken)
+        if unknown := {parcel.message_key for parcel in taken if self._is_news(parcel)}:
+            for key in unknown:
+                self._prepared.pop(key, None)
+            for key, message in (await messages.get_each(tx, unknown)).items():
+                self._prepared[key] = Prepared(message)
+        found = {key: self._prepared[key] for key in keys if key in self._prepared}
+        while len(self._prepared) > MAX_PREPARED:
+            self._prepared.popitem(last=False)
+        return found
+
+    def _is_news(self, parcel: Parcel) -> bool:
+        """Whether its message must be read: that of an old one may have been cancelled since."""
+        known = self._prepared.get(parcel.message_key)
         is_old = parcel.attempt or parcel.was_interrupted
-        if known is None or known.message.is_paused or is_old:
-            with suppress_instrumentation():
-                async with self._desk.db.connect() as connection:
-                    message = await messages.get(connection, *key)
-            if message is None:
-                raise LookupError(f"parcel {parcel.parcel_id} has no message")
-            known = Prepared(message)
-            self._prepared[key] = known
-            if len(self._prepared) > MAX_PREPARED:
-                self._prepared.popitem(last=False)
-        return known
+        return known is None or known.message.is_paused or bool(is_old)
 
     async def _halt(self) -> bool:
         """Begin nothing more of messages that were paused or cancelled."""

@@ -26,7 +26,7 @@ from services.dispatch.gateways.pool import GatewayPool, GatewayUrls
 from services.dispatch.recorder import Recorder
 from services.dispatch.sender import Sender
 from services.dispatch.sending import Desk
-from services.dispatch.store import circuits, days, ledger, messages
+from services.dispatch.store import circuits, days, intake, ledger
 from services.dispatch.store import parcels as parcel_store
 from services.dispatch.store.tables import address_reports, parcels
 from services.dispatch.switchboard import Limits, Switchboard
@@ -126,7 +126,7 @@ class Station:
         """Accept a message; a platform as the target becomes one parcel of all, or several."""
         message = replace(a_message(target, now=now()), **changed)
         async with self.db.begin() as tx:
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
             for after, through in pairwise((0, *cuts, WHOLE_AXIS)):
                 if not target.is_small:
                     await tx.execute(

@@ -10,7 +10,7 @@ from carillon.dispatch.v1 import content_pb2 as pb
 from services.dispatch.api import contents
 from services.dispatch.domain import content as said
 from services.dispatch.domain.content import Content
-from services.dispatch.store.messages import _write_said
+from services.dispatch.store.intake import _write_said
 from services.kit.faults import FieldInvalid
 from tests.dispatch import sayings
 

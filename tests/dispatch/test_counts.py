@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.dispatch.domain.messages import Message, Platform, Status
 from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.planner import Planner
-from services.dispatch.store import counts, days, halts, messages, receipts, tables
+from services.dispatch.store import counts, days, halts, intake, messages, receipts, tables
 from tests.conftest import NOON
 from tests.dispatch.makers import a_message, put_on_record, sent
 
@@ -62,7 +62,7 @@ class Life:
         if what == "accept":
             now = NOON - DAY if which % 2 else NOON
             message = a_message(app_id=self.app, now=now, status=Status.DISPATCHING)
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
             self.accepted.append(message)
         elif what == "forget":
             await messages.forget(tx, NOON - DAY / 2, which)
@@ -135,7 +135,7 @@ async def compare(tx: AsyncConnection, life: Life) -> None:
 async def test_when_many_report_and_fold_at_once(db: AsyncEngine) -> None:
     message = a_message()
     async with db.begin() as tx:
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
 
     async def report(uid: int) -> None:
         for outcome in (Outcome.SEEN, Outcome.OPEN, Outcome.SEEN):
@@ -157,7 +157,7 @@ async def test_beyond_retention_all_of_a_message_is_forgotten(db: AsyncEngine) -
     async with db.begin() as tx:
         for message in (old, new):
             await days.open_days(tx, message.day, 1)
-        await messages.accept(tx, [old, new])
+        await intake.accept(tx, [old, new])
         for message in (old, new):
             await append(tx, message, 1, 2)
             await note(tx, message, Outcome.SEEN, 1)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.dispatch import deliveries
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Place
-from services.dispatch.store import days, ledger, messages
+from services.dispatch.store import days, intake, ledger
 from services.kit.paging import Window
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, a_message
@@ -32,7 +32,7 @@ async def tx(dispatch_db: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def message(tx: AsyncConnection) -> Message:
     """Thirty outcomes in segments of all sizes, whose uids lie among each other's."""
     told, another = a_message(), a_message()
-    await messages.accept(tx, [told, another])
+    await intake.accept(tx, [told, another])
     uids = list(range(1, 31))
     for step in (7, 5, 3, 2, 1):
         await append(tx, told, *uids[::step])

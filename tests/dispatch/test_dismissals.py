@@ -15,7 +15,7 @@ from services.dispatch.domain.messages import Message, Platform, TargetKind
 from services.dispatch.domain.outcomes import Outcome, Receipt
 from services.dispatch.domain.parcels import Lane, Parcel
 from services.dispatch.domain.rooms import Identity
-from services.dispatch.store import counts, days, messages, parcels, receipts
+from services.dispatch.store import counts, days, intake, messages, parcels, receipts
 from services.kit.paging import Window
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, a_message
@@ -50,7 +50,7 @@ class Desk:
     async def accept(self, content: Content) -> Message:
         message = a_message(content=content)
         async with self.db.begin() as tx:
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
         return message
 
     async def report(self, message: Message, *uids: int, outcome: Outcome = Outcome.OPEN) -> None:

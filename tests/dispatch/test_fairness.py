@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.domain.fairness import ROAD, Stretch, begin, divide, measure
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane, Parcel, Slice
-from services.dispatch.store import checkpoints, messages, parcels, plans, shares
+from services.dispatch.store import checkpoints, intake, parcels, plans, shares
 from services.dispatch.store.checkpoints import Entry
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP, a_message, to_devices
@@ -123,7 +123,7 @@ class Queue:
         """Accept a message to many and cut it; or cut on what was begun before."""
         async with self.db.begin() as tx:
             message = a_message(app_id=app_id)
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
             self.names[message.message_id] = name
             plan = await plans.lease(tx, LEASE)
             assert plan is not None
@@ -135,7 +135,7 @@ class Queue:
     async def singles(self, name: str, app_id: UUID, count: int) -> None:
         async with self.db.begin() as tx:
             accepted = [a_message(to_devices("phone"), app_id=app_id) for _ in range(count)]
-            await messages.accept(tx, accepted)
+            await intake.accept(tx, accepted)
             self.names |= {each.message_id: name for each in accepted}
 
     async def take(self, number: int, lane: Lane = Lane.BULK, *, at_once: int = 1) -> list[str]:

@@ -10,7 +10,7 @@ from services.dispatch.domain.messages import Message, Platform, Status
 from services.dispatch.domain.parcels import Lane, Slice
 from services.dispatch.domain.rooms import Endings
 from services.dispatch.follower import Follower
-from services.dispatch.store import counts, halts, messages, parcels, plans, tables
+from services.dispatch.store import counts, halts, intake, messages, parcels, plans, tables
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, EVERYONE, OTHER_APP, a_message, to_devices
 from tests.registry.test_plans import overhearing
@@ -34,7 +34,7 @@ async def follow(db: AsyncEngine) -> None:
 
 async def accept(db: AsyncEngine, *accepted: Message) -> None:
     async with db.begin() as tx:
-        await messages.accept(tx, accepted)
+        await intake.accept(tx, accepted)
 
 
 async def cut(db: AsyncEngine) -> None:

@@ -18,7 +18,7 @@ from services.dispatch.domain.messages import Message, Platform, Status
 from services.dispatch.domain.outcomes import Outcome
 from services.dispatch.domain.parcels import Lane, ParcelState, Slice
 from services.dispatch.halting import Halting
-from services.dispatch.store import halts, messages, parcels, plans
+from services.dispatch.store import halts, intake, messages, parcels, plans
 from services.dispatch.store.parcels import lease
 from services.dispatch.wire import Unsent
 from tests.conftest import NOON
@@ -58,7 +58,7 @@ async def read(db: AsyncEngine, message: Message) -> Message:
 
 async def accept(db: AsyncEngine, message: Message) -> Message:
     async with db.begin() as tx:
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
     return message
 
 
@@ -144,7 +144,7 @@ async def test_its_time_goes_on_running(dispatch_db: AsyncEngine, content: Conte
             status=Status.DISPATCHING,
         )
         async with dispatch_db.begin() as tx:
-            await messages.accept(tx, [old])
+            await intake.accept(tx, [old])
             plan = await plans.lease(tx, LEASE)
             assert plan is not None
             await plans.end(tx, plan)

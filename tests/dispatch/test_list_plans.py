@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Receipt
-from services.dispatch.store import counts, days, ledger, messages, receipts
+from services.dispatch.store import counts, days, intake, ledger, messages, receipts
 from services.kit.paging import Window
 from tests.conftest import NOON
 from tests.dispatch.makers import a_message
@@ -119,7 +119,7 @@ async def told(dispatch_db: AsyncEngine) -> Message:
     }
     async with dispatch_db.begin() as tx:
         await days.open_days(tx, NOON.date(), 1)
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
         for statement in FILL:
             names = sa.text(statement).compile().params
             await tx.execute(sa.text(statement), {name: filled[name] for name in names})

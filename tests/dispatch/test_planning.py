@@ -16,7 +16,7 @@ from services.dispatch.domain.parcels import Slice
 from services.dispatch.domain.rooms import Cut, Endings
 from services.dispatch.follower import Follower
 from services.dispatch.planner import Planner
-from services.dispatch.store import messages
+from services.dispatch.store import intake, messages
 from tests.dispatch.makers import APP, EVERYONE, a_message
 from tests.dispatch.station import OK, Station, apns_key, now, phones, working
 from tests.house.waiting import until
@@ -84,7 +84,7 @@ async def planning(db: AsyncEngine, count: int = 10) -> AsyncIterator[Planning]:
         )
         message = a_message(EVERYONE, now=now())
         async with db.begin() as tx:
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
         cutting = asyncio.create_task(planner.plan_next())
         try:
             yield Planning(station, planner, slicer, message, cutting)

@@ -1,5 +1,6 @@
 """Do the statements about waiting parcels and reports use their indexes, however long the queue?"""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane
-from services.dispatch.store import circuits, fuses, messages, outbox, parcels, plans
+from services.dispatch.store import circuits, fuses, intake, outbox, parcels, plans
 from tests.dispatch.makers import APP
 from tests.registry.test_plans import overhearing
 
@@ -40,8 +41,10 @@ SCHEDULED = """
     SELECT gen_random_uuid(), 'abcdefgh', n % 2 = 0, now() + (n - 20) * interval '1 minute'
     FROM generate_series(1, :rows) AS n
 """
+# A sequence, and tables that are empty here.
+SMALL = {"express_clock", "messages", "weights"}
 Verb = Callable[[AsyncConnection], Awaitable[Any]]
-BEGIN: Verb = lambda tx: messages.begin_small(tx, 500)  # noqa: E731  a row of a table
+BEGIN: Verb = lambda tx: intake.begin_small(tx, 500)  # noqa: E731  a row of a table
 VERBS: dict[str, tuple[Verb, set[str]]] = {
     "lease": (lambda tx: parcels.lease(tx, Lane.BULK, 8, LEASE), {"parcels_ready"}),
     "wake": (lambda tx: parcels.wake(tx, 50), {"parcels_due"}),
@@ -91,7 +94,7 @@ async def test_what_is_scheduled_is_not_looked_at_before_its_time(
 
         assert f"using {index}" in plan, plan
         assert "Index Cond: (due_time <= now())" in plan, plan
-        assert "Seq Scan" not in plan.replace("Seq Scan on messages", ""), plan
+        assert set(re.findall("Seq Scan on (\\w+)", plan)) <= SMALL, plan
 
 
 async def explain(db: AsyncEngine, verb: Verb) -> str:

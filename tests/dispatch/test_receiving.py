@@ -16,7 +16,7 @@ from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.outcomes import Outcome, Report
 from services.dispatch.domain.rooms import Identity
 from services.dispatch.receiving import Receiving
-from services.dispatch.store import days, halts, messages, receipts
+from services.dispatch.store import days, halts, intake, receipts
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, OTHER_APP, a_message
 
@@ -66,7 +66,7 @@ async def desk(dispatch_db: AsyncEngine) -> Desk:
     book, message = Book(), a_message()
     async with dispatch_db.begin() as tx:
         await days.open_days(tx, NOON.date(), 1)
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
     receiving = Receiving(dispatch_db, book, lambda: NOON, ring_outbox=lambda: None)  # type: ignore[arg-type]  # all that is asked
     return Desk(dispatch_db, book, receiving, message)
 
@@ -86,7 +86,7 @@ async def test_a_storm_costs_few_questions(desk: Desk) -> None:
 async def test_it_never_goes_back(desk: Desk, order: list[Outcome]) -> None:
     desk.message = a_message()
     async with desk.db.begin() as tx:
-        await messages.accept(tx, [desk.message])
+        await intake.accept(tx, [desk.message])
     answers = [await desk.receiving.record(desk.report("d1", outcome)) for outcome in order]
 
     assert answers == [max(order[: n + 1]) for n in range(len(order))]

@@ -28,7 +28,7 @@ from services.dispatch.domain.schedules import HORIZON, Schedule
 from services.dispatch.gateways.limits import SizeLimits
 from services.dispatch.halting import Halting
 from services.dispatch.receiving import Receiving
-from services.dispatch.store import days, halts, messages, parcels, plans, tables
+from services.dispatch.store import days, halts, intake, messages, parcels, plans, tables
 from services.kit.faults import FieldInvalid
 from tests.conftest import NOON
 from tests.dispatch.makers import APP, EVERYONE, a_message, a_submission, to_devices, to_platforms
@@ -47,7 +47,7 @@ def scheduled(target: Target, start: datetime, end: datetime | None = None) -> M
 
 async def accept(db: AsyncEngine, message: Message) -> Message:
     async with db.begin() as tx:
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
     return message
 
 
@@ -61,7 +61,7 @@ async def read(db: AsyncEngine, message: Message) -> Message:
 async def begin(db: AsyncEngine) -> tuple[int, int]:
     """How many small ones are begun, and how many parcels can be leased then."""
     async with db.begin() as tx:
-        begun = await messages.begin_small(tx, 10)
+        begun = await intake.begin_small(tx, 10)
         return begun, len(await parcels.lease(tx, Lane.EXPRESS, 10, LEASE))
 
 
@@ -129,7 +129,7 @@ async def test_its_outcomes_stand_under_the_day_on_which_it_starts(
     await let_time_pass(dispatch_db)
     async with dispatch_db.begin() as tx:
         await days.open_days(tx, start.date(), 1)
-        await messages.begin_small(tx, 1)
+        await intake.begin_small(tx, 1)
         [parcel] = await parcels.lease(tx, Lane.EXPRESS, 1, LEASE)
 
     assert parcel.first_time.date() == message.day == start.date()

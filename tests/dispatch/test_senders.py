@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.dispatch.domain.messages import Message, Platform
 from services.dispatch.domain.parcels import Lane, Slice
 from services.dispatch.domain.segments import unpack
-from services.dispatch.store import days, ledger, messages, plans, tables
+from services.dispatch.store import days, intake, ledger, plans, tables
 from tests.dispatch.makers import a_message, to_devices, to_platforms
 from tests.dispatch.some_senders import PHONES
 from tests.dispatch.station import now, phones
@@ -31,7 +31,7 @@ async def broadcast(db: AsyncEngine) -> Message:
     message = a_message(to_platforms(Platform.IOS), now=now())
     async with db.begin() as tx:
         await days.open_days(tx, message.day - timedelta(days=1), 3)
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
         plan = await plans.lease(tx, LEASE)
         assert plan is not None
         cut = [Slice(Platform.IOS, n * SIZE, n * SIZE + SIZE, SIZE) for n in range(SLICES)]
@@ -102,7 +102,7 @@ async def test_each_device_is_asked_for_by_one_of_one_two_or_four(
 async def to_all_by_name(db: AsyncEngine) -> None:
     message = a_message(to_devices("phone"), now=now())
     async with db.begin() as tx:
-        await messages.accept(tx, [message])
+        await intake.accept(tx, [message])
 
 
 async def left(db: AsyncEngine) -> int:

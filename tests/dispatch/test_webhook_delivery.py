@@ -25,7 +25,7 @@ from services.dispatch.domain.rooms import Endings, Identity
 from services.dispatch.fanout import FanOut
 from services.dispatch.follower import Follower
 from services.dispatch.receiving import Receiving
-from services.dispatch.store import days, events, messages, news
+from services.dispatch.store import days, events, intake, news
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
 from services.kit.vault import Vault
@@ -86,7 +86,7 @@ class Reporter:
         """What came of a message, written as the recorder writes it."""
         message = a_message(app_id=app_id, now=self.clock())
         async with self.db.begin() as tx:
-            await messages.accept(tx, [message])
+            await intake.accept(tx, [message])
             await news.note(tx, [(app_id, message.message_id, by_manner(results))])
         return message
 

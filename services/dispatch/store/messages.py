@@ -1,8 +1,7 @@
 """Messages: taken, read, moved along their statuses."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,12 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.content import Content
-from services.dispatch.domain.fairness import divide
-from services.dispatch.domain.messages import Message, Platform, Status, Target
-from services.dispatch.domain.parcels import WHOLE_AXIS, Lane, ParcelState
+from services.dispatch.domain.messages import Message, Status, Target
 from services.dispatch.domain.schedules import Schedule
-from services.dispatch.store import counts, shares
-from services.dispatch.store.tables import is_any, ledger, messages, parcels, plans
+from services.dispatch.store import counts
+from services.dispatch.store.tables import is_any, ledger, messages, parcels
 from services.kit.paging import Window
 from services.kit.prepared import Prepared
 
@@ -41,97 +38,41 @@ COLUMNS = (
 IS_LISTED = sa.and_(IS_NOT_CANCELLED, ~messages.c.is_internal)
 
 
-async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
-    """Put new messages on record: a small target as its one parcel, others to be planned.
-
-    What is scheduled is a plan until its time, however small.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: if an id is taken.
-    """
-    await tx.execute(sa.insert(messages), [_to_row(each) for each in accepted])
-    await counts.note_messages(
-        tx, Counter(each.app_id for each in accepted if not each.content.is_internal)
-    )
-    large = [
-        {"app_id": each.app_id, "message_id": each.message_id}
-        for each in accepted
-        if not each.target.is_small and not each.schedule.start
-    ]
-    if large:
-        await tx.execute(sa.insert(plans), large)
-    scheduled = [
-        {
-            "app_id": each.app_id,
-            "message_id": each.message_id,
-            "is_small": each.target.is_small,
-            "due_time": each.schedule.start,
-        }
-        for each in accepted
-        if each.schedule.start
-    ]
-    if scheduled:
-        await tx.execute(sa.insert(plans), scheduled)
-    # The last, because it locks what other transactions wait for.
-    await add_small(
-        tx, [each for each in accepted if each.target.is_small and not each.schedule.start]
-    )
-
-
-async def add_small(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
-    """Put messages with small targets into the queue, each as one parcel."""
-    sizes: dict[UUID, list[int]] = {}
-    for each in accepted:
-        sizes.setdefault(each.app_id, []).append(len(each.target.names))
-    if not sizes:
-        return
-    given = await shares.take(tx, Lane.EXPRESS, {app_id: sum(s) for app_id, s in sizes.items()})
-    places = {app_id: divide(given[app_id], sizes[app_id]) for app_id in sizes}
-    rows = [{**_to_parcel(each), "place": next(places[each.app_id])} for each in accepted]
-    await tx.execute(sa.insert(parcels), rows)
-
-
-def _begin_small() -> sa.Update:
-    due = (
-        sa.select(plans.c.app_id, plans.c.message_id)
-        .where(plans.c.is_small, plans.c.due_time <= sa.func.now())
-        .order_by(plans.c.due_time)
-        .limit(sa.bindparam("limit", type_=sa.Integer))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    begun = (
-        sa.delete(plans)
-        .where(plans.c.app_id == due.c.app_id, plans.c.message_id == due.c.message_id)
-        .returning(plans.c.app_id, plans.c.message_id)
-        .cte("begun")
-    )
-    return (
-        sa.update(messages)
-        .where(messages.c.app_id == begun.c.app_id, messages.c.message_id == begun.c.message_id)
-        .values(status=Status.DISPATCHING)
-        .returning(*COLUMNS)
-    )
-
-
-# Asked four times a second by a planner that has nothing to do, and so built once.
-BEGIN_SMALL = _begin_small()
-
-
-async def begin_small(tx: AsyncConnection, limit: int) -> int:
-    """Put messages with small targets into the queue whose time has come; return how many."""
-    moved = await tx.execute(BEGIN_SMALL, {"limit": limit})
-    found = [_from_row(row) for row in moved]
-    await add_small(tx, found)
-    return len(found)
-
-
 async def get(tx: AsyncConnection, app_id: UUID, message_id: str) -> Message | None:
     found = await tx.execute(
         sa.select(*COLUMNS).where(messages.c.app_id == app_id, messages.c.message_id == message_id)
     )
     row = found.one_or_none()
     return _from_row(row) if row else None
+
+
+def _make_get_each() -> sa.Select[Any]:
+    asked = (
+        sa.func.unnest(
+            sa.cast(sa.bindparam("app_ids", type_=sa.ARRAY(sa.Uuid)), sa.ARRAY(sa.Uuid)),
+            sa.cast(sa.bindparam("message_ids", type_=sa.ARRAY(sa.Text)), sa.ARRAY(sa.Text)),
+        )
+        .table_valued(sa.column("app_id", sa.Uuid), sa.column("message_id", sa.Text), name="asked")
+        .render_derived()
+    )
+    return sa.select(*COLUMNS).where(
+        messages.c.app_id == asked.c.app_id, messages.c.message_id == asked.c.message_id
+    )
+
+
+GET_EACH = Prepared(_make_get_each())
+
+
+async def get_each(
+    tx: AsyncConnection, keys: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], Message]:
+    """Messages of several applications, in a transaction that has begun."""
+    found = await GET_EACH.fetch(
+        tx,
+        app_ids=[app_id for app_id, _ in keys],
+        message_ids=[message_id for _, message_id in keys],
+    )
+    return {(row["app_id"], row["message_id"]): _from_row(row) for row in found}
 
 
 async def get_all(
@@ -260,58 +201,32 @@ async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[s
     return [(row["message_id"], Status(row["status"])) for row in finished]
 
 
-def _to_row(message: Message) -> dict[str, Any]:
-    return {
-        "app_id": message.app_id,
-        "message_id": message.message_id,
-        "content": _write_said(message.content),
-        "target": msgspec.to_builtins(message.target),
-        "is_synced": message.content.android.sync,
-        "is_internal": message.content.is_internal,
-        "annotation": message.annotation,
-        "trace_parent": message.trace_parent,
-        "status": message.status,
-        "create_time": message.create_time,
-        "start_time": message.start_time,
-        "expire_time": message.schedule.end,
-    }
-
-
-def _write_said(options: Any) -> dict[str, Any]:  # noqa: ANN401  any part of a content
-    """A content as JSON, without its members that stand at their defaults, as most of them do."""
-    values = {field: getattr(options, field.name) for field in fields(options)}
-    return {
-        field.name: _write_said(value) if is_dataclass(value) else msgspec.to_builtins(value)
-        for field, value in values.items()
-        if value != field.default
-    }
-
-
-def _to_parcel(message: Message) -> dict[str, Any]:
-    return {
-        "app_id": message.app_id,
-        "message_id": message.message_id,
-        "lane": Lane.EXPRESS,
-        "platform": Platform.ANDROID if message.content.dismisses else Platform.MIXED,
-        "after_uid": 0,
-        "through_uid": WHOLE_AXIS,
-        "attempt": 0,
-        "first_time": message.start_time,
-        "state": ParcelState.READY,
-    }
-
-
-def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Message:
+def _from_row(row: Sequence[Any]) -> Message:
+    """A row of COLUMNS; what comes after them is its reader's."""
+    (
+        app_id,
+        message_id,
+        content,
+        target,
+        annotation,
+        status,
+        create_time,
+        start_time,
+        expire_time,
+        end_time,
+        trace_parent,
+        is_paused,
+    ) = row[: len(COLUMNS)]
     return Message(
-        row.app_id,
-        row.message_id,
-        msgspec.convert(row.content, Content),
-        msgspec.convert(row.target, Target),
-        row.annotation,
-        Status(row.status),
-        row.create_time,
-        row.end_time,
-        row.trace_parent,
-        row.is_paused,
-        Schedule(row.start_time if row.start_time != row.create_time else None, row.expire_time),
+        app_id,
+        message_id,
+        msgspec.convert(content, Content),
+        msgspec.convert(target, Target),
+        annotation,
+        Status(status),
+        create_time,
+        end_time,
+        trace_parent,
+        is_paused,
+        Schedule(start_time if start_time != create_time else None, expire_time),
     )

@@ -13,6 +13,7 @@ from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel, ParcelSt
 from services.dispatch.domain.segments import pack_uids, unpack_uids
 from services.dispatch.store import shares, turns
 from services.dispatch.store.tables import parcels
+from services.kit.prepared import Prepared
 
 SLEEPING = tuple(state for state in ParcelState if state is not ParcelState.READY)
 RETURNED = (
@@ -34,7 +35,7 @@ RETURNED = (
 
 
 def _lease(lane: Lane) -> sa.Update:
-    """The statement that leases parcels of a lane: to build it takes longer than to run it."""
+    """The statement that leases parcels of a lane."""
     places = turns.foremost(lane, sa.bindparam("limit", type_=sa.Integer))
     taken, moved = places, None
     if lane is Lane.BULK:
@@ -54,12 +55,15 @@ def _lease(lane: Lane) -> sa.Update:
     return leased if moved is None else leased.add_cte(moved)
 
 
-LEASES = {lane: _lease(lane) for lane in Lane}
+LEASES = {lane: Prepared(_lease(lane)) for lane in Lane}
 
 
 async def lease(tx: AsyncConnection, lane: Lane, limit: int, lease_time: timedelta) -> list[Parcel]:
-    """Take the foremost ready parcels of a lane, until `lease_time` from now by this clock."""
-    found = await tx.execute(LEASES[lane], {"limit": limit, "lease_time": lease_time})
+    """Take the foremost ready parcels of a lane, until `lease_time` from now by this clock.
+
+    By itself, or in a transaction that has begun.
+    """
+    found = await LEASES[lane].fetch(tx, limit=limit, lease_time=lease_time)
     return sorted((_from_row(row) for row in found), key=lambda parcel: parcel.place)
 
 
@@ -238,18 +242,35 @@ def _held(held: Sequence[Parcel]) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _from_row(row: sa.Row[*tuple[Any, ...]]) -> Parcel:
+def _from_row(row: Sequence[Any]) -> Parcel:
+    """A row of RETURNED; what comes after them is the statement's own."""
+    (
+        parcel_id,
+        app_id,
+        message_id,
+        lane,
+        place,
+        turn,
+        platform,
+        gate,
+        after_uid,
+        through_uid,
+        uids,
+        attempt,
+        first_time,
+        epoch,
+    ) = row[: len(RETURNED)]
     return Parcel(
-        parcel_id=row.parcel_id,
-        app_id=row.app_id,
-        message_id=row.message_id,
-        lane=Lane(row.lane),
-        slice=Slice(Platform(row.platform), row.after_uid, row.through_uid),
-        uids=None if row.uids is None else tuple(unpack_uids(row.uids)),
-        attempt=row.attempt,
-        place=row.place,
-        first_time=row.first_time,
-        epoch=row.epoch,
-        turn=row.turn,
-        gate=row.gate,
+        parcel_id=parcel_id,
+        app_id=app_id,
+        message_id=message_id,
+        lane=Lane(lane),
+        slice=Slice(Platform(platform), after_uid, through_uid),
+        uids=None if uids is None else tuple(unpack_uids(uids)),
+        attempt=attempt,
+        place=place,
+        first_time=first_time,
+        epoch=epoch,
+        turn=turn,
+        gate=gate,
     )
