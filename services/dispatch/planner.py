@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.dispatch.bell import OUTAGE_SECONDS, Bell, work
 from services.dispatch.domain.faults import RoomUnavailable
-from services.dispatch.domain.messages import Message, Status, TargetKind
+from services.dispatch.domain.messages import Status, TargetKind
 from services.dispatch.domain.parcels import Lane
 from services.dispatch.domain.rooms import Slicer, TargetRefused
 from services.dispatch.store import counts, days, fuses, intake, messages, parcels, plans, requests
@@ -81,8 +81,8 @@ class Planner:
     async def plan_next(self) -> bool:
         """Cut one waiting message's target; False if none waits."""
         with suppress_instrumentation():
-            async with self._db.begin() as tx:
-                plan = await plans.lease(tx, self._lease_time)
+            async with self._autocommit.connect() as connection:
+                plan = await plans.lease(connection, self._lease_time)
         if plan is None:
             return False
         try:
@@ -95,21 +95,16 @@ class Planner:
         return True
 
     async def _work_on(self, plan: plans.Plan) -> None:
-        with suppress_instrumentation():
-            async with self._db.begin() as tx:
-                message = await messages.get(tx, plan.app_id, plan.message_id)
-                await messages.move(tx, plan.app_id, plan.message_id, Status.PROCESSING)
-        if message is None:
-            return
+        context = context_of(plan.message.trace_parent)
         with tracer.start_as_current_span(
-            "plan", context=context_of(message.trace_parent), kind=trace.SpanKind.CONSUMER
+            "plan", context=context, kind=trace.SpanKind.CONSUMER
         ) as span:
             span.set_attribute("carillon.message_id", plan.message_id)
-            await self._plan(plan, message)
+            await self._plan(plan)
 
-    async def _plan(self, plan: plans.Plan, message: Message) -> None:
+    async def _plan(self, plan: plans.Plan) -> None:
         try:
-            await self._cut(plan, message)
+            await self._cut(plan)
         except RoomUnavailable as fault:
             await self._put_off(plan, fault.reason)
         except TargetRefused:
@@ -144,7 +139,8 @@ class Planner:
             return False
         return True
 
-    async def _cut(self, plan: plans.Plan, message: Message) -> None:
+    async def _cut(self, plan: plans.Plan) -> None:
+        message = plan.message
         explicit = message.target.kind in {TargetKind.DEVICES, TargetKind.USERS}
         lane = Lane.EXPRESS if explicit else Lane.BULK
         count = 0

@@ -5,9 +5,14 @@ from typing import cast
 
 import asyncpg
 import sqlalchemy as sa
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanKind
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
+
+tracer = trace.get_tracer("carillon.kit")
 
 
 class Prepared:
@@ -21,14 +26,25 @@ class Prepared:
         dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # theirs
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
         self.text = str(compiled)
+        self._verb = self.text.split(maxsplit=1)[0]
         self._names = tuple(compiled.positiontup or ())
         self._written = {name: compiled.params[name] for name in self._names}
 
     async def fetch(self, tx: AsyncConnection, **values: object) -> list[asyncpg.Record]:
         """Run it on a connection that commits by itself, or in a transaction that has begun.
 
-        A transaction begins with its first ordinary statement.
+        A transaction begins with its first ordinary statement. Where statements are traced, so is
+        this.
         """
+        if not (trace.get_current_span().is_recording() and is_instrumentation_enabled()):
+            return await self._fetch(tx, values)
+        told = {"db.system": "postgresql", "db.statement": self.text}
+        with tracer.start_as_current_span(self._verb, kind=SpanKind.CLIENT, attributes=told):
+            return await self._fetch(tx, values)
+
+    async def _fetch(
+        self, tx: AsyncConnection, values: Mapping[str, object]
+    ) -> list[asyncpg.Record]:
         raw = await tx.get_raw_connection()
         driver: asyncpg.Connection = raw.driver_connection
         try:

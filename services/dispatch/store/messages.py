@@ -43,7 +43,7 @@ async def get(tx: AsyncConnection, app_id: UUID, message_id: str) -> Message | N
         sa.select(*COLUMNS).where(messages.c.app_id == app_id, messages.c.message_id == message_id)
     )
     row = found.one_or_none()
-    return _from_row(row) if row else None
+    return read_message(row) if row else None
 
 
 def _make_get_each() -> sa.Select[Any]:
@@ -72,7 +72,7 @@ async def get_each(
         app_ids=[app_id for app_id, _ in keys],
         message_ids=[message_id for _, message_id in keys],
     )
-    return {(row["app_id"], row["message_id"]): _from_row(row) for row in found}
+    return {(row["app_id"], row["message_id"]): read_message(row) for row in found}
 
 
 async def get_all(
@@ -83,7 +83,7 @@ async def get_all(
             messages.c.app_id == app_id, is_any(messages.c.message_id, message_ids)
         )
     )
-    return {row.message_id: _from_row(row) for row in found}
+    return {row.message_id: read_message(row) for row in found}
 
 
 async def newest(
@@ -100,7 +100,7 @@ async def newest(
         .offset(window.skip)
         .limit(window.limit)
     )
-    return [(row.number, _from_row(row)) for row in found]
+    return [(row.number, read_message(row)) for row in found]
 
 
 async def move(
@@ -112,12 +112,16 @@ async def move(
         .where(
             messages.c.app_id == app_id,
             messages.c.message_id == message_id,
-            messages.c.status < status,
-            messages.c.end_time.is_(None),
+            *may_move(status),
         )
         .values(status=status, end_time=now)
     )
     return moved.rowcount == 1
+
+
+def may_move(status: Status) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a message neither stands there or further already, nor has ended."""
+    return messages.c.status < status, messages.c.end_time.is_(None)
 
 
 async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
@@ -201,7 +205,7 @@ async def finish(tx: AsyncConnection, now: datetime, limit: int) -> list[tuple[s
     return [(row["message_id"], Status(row["status"])) for row in finished]
 
 
-def _from_row(row: Sequence[Any]) -> Message:
+def read_message(row: Sequence[Any]) -> Message:
     """A row of COLUMNS; what comes after them is its reader's."""
     (
         app_id,

@@ -4,31 +4,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.domain.fairness import divide
+from services.dispatch.domain.messages import Message, Status
 from services.dispatch.domain.parcels import Lane, ParcelState, Slice
 from services.dispatch.store import shares
-from services.dispatch.store.tables import parcels, plans
+from services.dispatch.store.messages import COLUMNS, may_move, read_message
+from services.dispatch.store.tables import messages, parcels, plans
 from services.dispatch.store.turns import IS_READY_BULK
+from services.kit.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A leased plan. It is worked on under its epoch alone."""
 
-    app_id: UUID
-    message_id: str
+    message: Message
     resume_token: str
     failures: int
     epoch: int
 
+    @property
+    def app_id(self) -> UUID:
+        return self.message.app_id
 
-async def lease(tx: AsyncConnection, lease_time: timedelta) -> Plan | None:
-    """Take the plan that has waited longest, by the database's clock."""
+    @property
+    def message_id(self) -> str:
+        return self.message.message_id
+
+
+def _make_lease() -> sa.Select[Any]:
     due = (
         sa.select(plans.c.app_id, plans.c.message_id)
         .where(~plans.c.is_small, plans.c.due_time <= sa.func.now())
@@ -37,10 +47,13 @@ async def lease(tx: AsyncConnection, lease_time: timedelta) -> Plan | None:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = await tx.execute(
+    taken = (
         sa.update(plans)
         .where(plans.c.app_id == due.c.app_id, plans.c.message_id == due.c.message_id)
-        .values(epoch=plans.c.epoch + 1, due_time=sa.func.now() + lease_time)
+        .values(
+            epoch=plans.c.epoch + 1,
+            due_time=sa.func.now() + sa.bindparam("lease_time", type_=sa.Interval),
+        )
         .returning(
             plans.c.app_id,
             plans.c.message_id,
@@ -48,9 +61,32 @@ async def lease(tx: AsyncConnection, lease_time: timedelta) -> Plan | None:
             plans.c.failures,
             plans.c.epoch,
         )
+        .cte("taken")
     )
-    row = taken.one_or_none()
-    return Plan(*row) if row else None
+    its_own = sa.and_(
+        messages.c.app_id == taken.c.app_id, messages.c.message_id == taken.c.message_id
+    )
+    moved = (
+        sa.update(messages)
+        .where(its_own, *may_move(Status.PROCESSING))
+        .values(status=Status.PROCESSING)
+        .cte("moved")
+    )
+    told = (*COLUMNS, taken.c.resume_token, taken.c.failures, taken.c.epoch)
+    return sa.select(*told).select_from(taken.join(messages, its_own)).add_cte(moved)
+
+
+LEASE = Prepared(_make_lease())
+
+
+async def lease(tx: AsyncConnection, lease_time: timedelta) -> Plan | None:
+    """Take the plan that has waited longest, by the database's clock; its message is PROCESSING.
+
+    By itself, or in a transaction that has begun.
+    """
+    for row in await LEASE.fetch(tx, lease_time=lease_time):
+        return Plan(read_message(row), row["resume_token"], row["failures"], row["epoch"])
+    return None
 
 
 async def go_on(tx: AsyncConnection, plan: Plan, resume_token: str, lease_time: timedelta) -> bool:
