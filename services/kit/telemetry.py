@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -40,6 +41,8 @@ def scrub(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
+# Their names are few, those of what others log included.
+@lru_cache(maxsize=4096)
 def _is_secret(name: object) -> bool:
     squeezed = str(name).lower().replace("-", "").replace("_", "")
     return SECRET_WORDS.search(squeezed) is not None
@@ -71,26 +74,39 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
         lambda _logger, _method, event: {**event, "room": room},
     ]
     finish: list[Callable[..., Any]] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         scrub,
         structlog.processors.JSONRenderer(),
     ]
-    output = logging.StreamHandler(stream or sys.stdout)
+    _take_in_others(shared, finish, level, stream or sys.stdout)
+    structlog.configure(
+        processors=[*shared, *finish],
+        # Past the standard library's loggers, which take as long again for a line.
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _take_in_others(
+    shared: list[Callable[..., Any]],
+    finish: list[Callable[..., Any]],
+    level: str,
+    stream: TextIO,
+) -> None:
+    """What libraries log by the standard library's loggers becomes lines like ours."""
+    output = logging.StreamHandler(stream)
+    without_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     output.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[without_meta, *finish]
+        )
     )
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level)
     for noisy in ("alembic", "hpack", "httpcore", "httpx", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
-        cache_logger_on_first_use=False,
-    )
 
 
 def start_tracing(room: str, otlp_endpoint: str) -> Callable[[], None]:
