@@ -136,6 +136,11 @@ class Coalescer(Generic[Q, A]):
                 if not group.answers.done():
                     group.answers.set_exception(error)
             return
+        except BaseException:
+            # Cancelled: nobody may wait for ever for what will not come.
+            for group in groups:
+                group.answers.cancel()
+            raise
         told = 0
         for questions, future, _ in groups:
             its_own = answers[told : told + len(questions)]

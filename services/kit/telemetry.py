@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -64,6 +65,16 @@ def add_trace_id(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
+class Lines(structlog.WriteLogger):
+    """Writes lines, or does without where they cannot be written: work goes on with a full disk."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
 def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = None) -> None:
     """Send our log lines, and those of libraries, to `stream` (stdout) as JSON."""
     shared: list[Callable[..., Any]] = [
@@ -82,7 +93,7 @@ def start_logging(room: str, level: str = "INFO", *, stream: TextIO | None = Non
     structlog.configure(
         processors=[*shared, *finish],
         # Past the standard library's loggers, which take as long again for a line.
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: Lines(stream or sys.stdout),
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=False,
     )

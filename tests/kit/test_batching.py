@@ -195,3 +195,14 @@ async def test_closing_waits_for_those_who_wait() -> None:
 
     assert len(doubler.batches) == 3
     assert await asyncio.gather(*asked) == [0, 2, 4]
+
+
+async def test_a_flush_that_is_cancelled_keeps_nobody_waiting() -> None:
+    """It was believed that a flush ends by answers or by an error of its own."""
+
+    async def flush(_numbers: list[int]) -> list[int | Exception]:
+        raise asyncio.CancelledError
+
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(Coalescer(flush).call(4))

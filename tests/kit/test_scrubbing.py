@@ -1,5 +1,6 @@
 """Does anything secret reach a log line, however it is nested or spelled?"""
 
+import errno
 import io
 import json
 import logging
@@ -86,6 +87,16 @@ def test_what_a_library_logs_is_json_too_and_names_the_room(output: io.StringIO)
     assert line["event"] == "something happened"
     assert line["room"] == "registry"
     assert line["level"] == "warning"
+
+
+def test_what_cannot_be_written_stops_nobody() -> None:
+    """A disk that is full, or a pipe that nobody reads any more."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    telemetry.Lines(Full()).info("a line")
 
 
 def test_a_line_within_a_span_carries_its_trace(output: io.StringIO) -> None:
