@@ -105,8 +105,9 @@ class Sender:
         try:
             found = await self._prepare(connection, taken)
         except Exception as error:
+            # Each is read by itself then, and who cannot be takes no other with it.
             if not is_outage(error):
-                raise
+                log.exception("messages.unreadable", parcels=len(taken))
         finally:
             for parcel in taken:
                 prepared = found.get(parcel.message_key)

@@ -196,3 +196,16 @@ async def test_who_is_never_answered_is_asked_until_his_time_is_over(
 
     assert outcomes[1][0] is Outcome.EXPIRED
     assert len(station.wire.asked) >= 1
+
+
+async def test_a_message_that_cannot_be_read_stops_no_other(dispatch_db: AsyncEngine) -> None:
+    """Those that are leased together are read together."""
+    spoilt, sound = [a_message(to_devices("phone"), now=now()) for _ in range(2)]
+    table = tables.messages
+    async with dispatch_db.begin() as tx:
+        await days.open_days(tx, sound.day, 1)
+        await intake.accept(tx, [spoilt, sound])
+        its_row = table.c.message_id == spoilt.message_id
+        await tx.execute(sa.update(table).where(its_row).values(content={"alert": 7}))
+    async with working(dispatch_db, phones(1), lambda _: OK, KEPT) as station:
+        assert await station.ended(sound, 1) == {1: SENT}
