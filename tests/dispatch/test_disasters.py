@@ -57,6 +57,8 @@ async def full_disk(db: AsyncEngine, *names: str) -> AsyncIterator[None]:
         yield
     finally:
         async with db.begin() as tx:
+            # A table before its partitions, as whoever writes locks them.
+            await tx.execute(sa.text(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE"))
             await tx.execute(sa.text("DROP FUNCTION refuse CASCADE"))
 
 
