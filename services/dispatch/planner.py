@@ -192,8 +192,8 @@ class Planner:
     async def begin(self) -> bool:
         """Send what is small and scheduled until now; whether there may be more."""
         with suppress_instrumentation():
-            async with self._db.begin() as tx:
-                begun = await intake.begin_small(tx, BEGIN_LIMIT)
+            async with self._autocommit.connect() as connection:
+                begun = await intake.begin_small(connection, BEGIN_LIMIT)
         if begun:
             self._ring_parcels()
         return begun == BEGIN_LIMIT

@@ -183,7 +183,7 @@ class Sender:
             return await Delivery(self._desk, lease, prepared, self._ending, on_begun).run()
 
     async def _prepare_one(self, parcel: Parcel) -> Prepared:
-        """Likewise, of one that was not read with others."""
+        """The message of a parcel that was not read with others."""
         with suppress_instrumentation():
             async with self._alone.connect() as connection:
                 found = await self._prepare(connection, [parcel])

@@ -144,7 +144,10 @@ async def accept(tx: AsyncConnection, accepted: Sequence[Message]) -> None:
 
 
 async def begin_small(tx: AsyncConnection, limit: int) -> int:
-    """Put messages with small targets into the queue whose time has come; return how many."""
+    """Put messages with small targets into the queue whose time has come; return how many.
+
+    By itself, or in a transaction that has begun.
+    """
     return len(await BEGIN_SMALL.fetch(tx, limit=limit))
 
 
