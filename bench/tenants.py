@@ -24,8 +24,10 @@ from services.sandbox import certificates
 from services.sandbox.addresses import fresh_apns
 
 SINGLES, MANY = 200, 10_000
-# Addresses begin so, and the gateway writes down when it was asked for them.
-SINGLE, ONE_OF_MANY = "aaaa", "bbbb"
+# Addresses begin so, and the gateway writes down when it was asked for them. None of a million that
+# are drawn by lot begins so.
+SINGLE, ONE_OF_MANY = "a" * 16, "b" * 16
+DIGITS = 64
 TIMED = f"^/3/device/({SINGLE}|{ONE_OF_MANY})"
 GATEWAY_URLS = ("GATEWAY_APNS_URL", "GATEWAY_APNS_SANDBOX_URL")
 # Between two single sends, which wait for nobody.
@@ -121,7 +123,7 @@ def _first_after(times: Sequence[float], at: float) -> float | None:
 
 
 def _address(beginning: str, number: int) -> str:
-    return f"{beginning}{number:060x}"
+    return f"{beginning}{number:0{DIGITS - len(beginning)}x}"
 
 
 @asynccontextmanager
