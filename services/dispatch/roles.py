@@ -72,7 +72,7 @@ class Premises:
     def __init__(self, house: House, settings: Settings) -> None:
         self.house = house
         self.settings = settings
-        self.db: AsyncEngine = open_engine(settings.database_url)
+        self.db: AsyncEngine = open_engine(settings.database_url, may_scan=False)
         house.push_async_callback(self.db.dispose)
         registry = open_channel(house, settings.registry_address)
         targeting = open_channel(house, settings.targeting_address)

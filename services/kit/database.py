@@ -33,14 +33,21 @@ OUTAGES = (
 OUTAGE_STATES = ("08", "53", "57P")
 
 
-def open_engine(url: str, *, pool_size: int = 10, keep_plans: bool = True) -> AsyncEngine:
+def open_engine(
+    url: str, *, pool_size: int = 10, keep_plans: bool = True, may_scan: bool = True
+) -> AsyncEngine:
     """An engine on `url` (postgresql://…). Whoever opens it disposes of it.
 
     Without `keep_plans` each execution is planned anew. A plan made while a table was empty knows
     no index from another, and is kept until the table is analysed: for a minute in which a batch
     that looks up hundreds of rows in one of thousands may read it hundreds of times.
+
+    Without `may_scan` no table is read from end to end where an index would do. Those of a queue
+    are nearly empty when a plan is made that is kept, and full of rows, dead ones too, when it is
+    used.
     """
     plans = "auto" if keep_plans else "force_custom_plan"
+    scans = "on" if may_scan else "off"
     # Looked up late: tracing puts its own in this place.
     return sa_async.create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
@@ -53,7 +60,7 @@ def open_engine(url: str, *, pool_size: int = 10, keep_plans: bool = True) -> As
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_SECONDS,
             # Compiling a plan costs more than any of our statements.
-            "server_settings": {"jit": "off", "plan_cache_mode": plans},
+            "server_settings": {"jit": "off", "plan_cache_mode": plans, "enable_seqscan": scans},
         },
     )
 
