@@ -216,8 +216,20 @@ class Delivery:
         return True
 
     async def _start_by(self, route: Route, recipients: Sequence[Recipient]) -> bool:
-        """Likewise, of those who take one route."""
-        rest = recipients
+        """Likewise, of those who take one route: all of them, before the next parcel begins there.
+
+        What is urgent, or a probe, waits for nobody.
+        """
+        turn = self._lease.turn
+        if not turn[0]:
+            return await self._start_rest(route, recipients)
+        await route.pace.counter.take(turn)
+        try:
+            return await self._start_rest(route, recipients)
+        finally:
+            route.pace.counter.leave()
+
+    async def _start_rest(self, route: Route, rest: Sequence[Recipient]) -> bool:
         while rest:
             if self._settling.is_too_late(route.platform):
                 self._settling.note((route.platform, Outcome.EXPIRED, ""), _uids(rest))
@@ -238,8 +250,6 @@ class Delivery:
                 return False
             self._sending.start(route, rest[:places])
             rest = rest[places:]
-            # Answers are read in between, and other parcels have their turn.
-            await asyncio.sleep(0)
         return True
 
     def _may_probe(self, key: Key) -> bool:
@@ -255,19 +265,22 @@ class Delivery:
         return False
 
     async def _take_places(self, route: Route, wanted: int) -> tuple[int, float]:
-        """Wait for places in gate and window; how many, or for how long there will be none."""
-        recorder, pace = self._desk.recorder, route.pace
-        entered, wait = await pace.enter(wanted, self._lease.turn, until=self._stay_end)
-        if not entered:
-            return 0, wait
-        try:
-            places = await recorder.reserve(entered, self._lease.turn)
-        except BaseException:
-            pace.abandon(entered)
-            raise
-        if places < entered:
-            pace.abandon(entered - places)
-        return places, 0.0
+        """Wait for places in gate and window; how many, or for how long there will be none.
+
+        Nobody holds places of the one while he waits for the other: they would be kept from whoever
+        comes before him there.
+        """
+        recorder, pace, turn = self._desk.recorder, route.pace, self._lease.turn
+        while True:
+            room = await recorder.wait_for_room(turn)
+            entered, wait = await pace.enter(min(wanted, room), turn, until=self._stay_end)
+            if not entered:
+                return 0, wait
+            places = recorder.reserve_now(entered, turn)
+            if places < entered:
+                pace.withdraw(entered - places)
+            if places:
+                return places, 0.0
 
     async def _probe(self, route: Route, recipient: Recipient) -> None:
         """One request that finds out for all others whether the gateway is back."""

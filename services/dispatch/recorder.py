@@ -93,6 +93,14 @@ class Recorder:
         """How many more sends may be begun now."""
         return self._window.room
 
+    async def wait_for_room(self, turn: Turn) -> int:
+        """Wait until more sends may be begun; how many."""
+        return await self._window.wait(turn)
+
+    def reserve_now(self, count: int, turn: Turn) -> int:
+        """Places that are free, up to `count`; none if somebody comes before."""
+        return self._window.take_now(count, turn)
+
     async def reserve(self, count: int, turn: Turn) -> int:
         """Wait for places in the window, up to `count`: before each send."""
         return await self._window.take(count, turn)

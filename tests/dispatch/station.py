@@ -46,8 +46,11 @@ class People:
 
     def __init__(self, recipients: Sequence[Recipient]) -> None:
         self.recipients = list(recipients)
+        # The slices that were asked for.
+        self.resolved: list[Slice] = []
 
     async def resolve_slice(self, _app: UUID, _target: Target, part: Slice) -> AsyncIterator[Chunk]:
+        self.resolved.append(part)
         meant = [
             each
             for each in self.recipients
@@ -157,6 +160,10 @@ class Station:
     async def begun(self) -> int:
         """How many requests have begun."""
         return len(self.wire.asked)
+
+    async def resolved(self) -> int:
+        """How many slices the sender has asked targeting for."""
+        return len(self.people.resolved)
 
     async def halted(self) -> int:
         """How many parcels the sender has in hands of which it begins nothing more."""

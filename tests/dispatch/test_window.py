@@ -76,3 +76,24 @@ async def test_a_newcomer_does_not_take_the_place_of_who_was_told() -> None:
 
     assert (told.done(), newcomer.done()) == (True, False)
     newcomer.cancel()
+
+
+async def test_who_waits_for_room_takes_none_of_it() -> None:
+    window = Window(10)
+    await window.take(10, PATIENT)
+    waiting = asyncio.create_task(window.wait(PATIENT))
+    await settle()
+    is_waiting = not waiting.done()
+    window.give_back(7)
+
+    assert (is_waiting, await waiting, window.room) == (True, 7, 7)
+
+
+async def test_who_has_found_room_and_does_not_take_it_keeps_nobody_waiting() -> None:
+    window = Window(1)
+    await window.take(1, PATIENT)
+    waiting = [asyncio.create_task(window.wait(turn)) for turn in (PATIENT, LATER)]
+    await settle()
+    window.give_back(1)
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*waiting) == [1, 1]

@@ -10,6 +10,7 @@ from services.dispatch.domain.circuits import Opening
 from services.dispatch.gateways.verdicts import Later, Trouble, Verdict
 from services.dispatch.pacing.breaker import SHORT_SECONDS, Breaker, Temper, is_slow
 from services.dispatch.pacing.bucket import Bucket
+from services.dispatch.pacing.counter import Counter
 from services.dispatch.pacing.fuse import Fuse
 from services.dispatch.pacing.limiter import Limiter
 from services.dispatch.pacing.line import Line, Turn
@@ -55,6 +56,8 @@ class Pace:
         self._pause_end = float("-inf")
         self._is_shut = False
         self._line = Line()
+        # Whose turn it is here begins all of its requests before the next does.
+        self.counter = Counter()
         # How long an answer takes, the latest counting most.
         self.answer_seconds = 0.0
         # When those have had their turn who were sent away for want of room: the urgent ones, and
@@ -68,7 +71,8 @@ class Pace:
 
     @property
     def is_idle(self) -> bool:
-        return not self.limiter.under_way and self._line.is_empty
+        is_waited_for = not (self._line.is_empty and self.counter.is_free)
+        return not self.limiter.under_way and not is_waited_for
 
     def count_by(self, name: str, quota: Quota) -> None:
         """From now on count by a quota that others may share."""
@@ -148,6 +152,12 @@ class Pace:
         """Give places back of requests that were never made, or whose end nobody saw."""
         self.limiter.under_way -= count
         self._tell_next()
+
+    def withdraw(self, count: int) -> None:
+        """Likewise, by who has just entered and makes no request: nor have they used the quota."""
+        if self._quota is not None:
+            self._quota.give_back(self._monotonic(), count)
+        self.abandon(count)
 
     def _time(self, start_time: float, now: float) -> bool:
         """Note how long an answer took; whether that was too long."""

@@ -50,6 +50,10 @@ class Quota:
         self._next += more / self.rate(now)
         return 1 + more, wait
 
+    def give_back(self, now: float, count: int) -> None:
+        """Turns that were taken just now, and not used."""
+        self._next -= count / self.rate(now)
+
     def begin_anew(self, now: float) -> None:
         """Ramp up again: the gateway said that it was too much, or was away."""
         self._ramp_start = now

@@ -216,3 +216,17 @@ async def test_answers_that_take_too_long_make_it_ask_for_less_whatever_they_say
 
     assert pace.limiter.limit == 8
     assert pace.is_idle
+
+
+async def test_who_withdraws_leaves_his_places_and_turns_to_others() -> None:
+    quota, clock = Quota(60_000), Clock()
+    quota.take(clock.monotonic(), math.inf)
+    clock.pass_by(timedelta(minutes=1))
+    pace = make(100, quota, clock)
+    first = await pace.enter(10, PATIENT)
+    pace.withdraw(first.places)
+    second = await pace.enter(10, PATIENT)
+    wait = quota.take(clock.monotonic(), math.inf)
+
+    assert (first.places, second.places, pace.limiter.under_way) == (10, 10, 10)
+    assert wait == pytest.approx(10 / 1000)

@@ -1,5 +1,6 @@
 """Is a quota per minute kept in every minute, and spread over it?"""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -74,3 +75,13 @@ def test_a_bucket_gives_a_few_at_once_and_then_so_many_a_second() -> None:
 
     assert at_once == [True, True, True, False, False]
     assert later == [True, False, True]
+
+
+def test_turns_that_are_given_back_are_the_next_ones() -> None:
+    quota = Quota(600_000)
+    quota.take_some(0.0, LONG, 1)
+    before = quota.take(60.0, LONG)
+    taken, _ = quota.take_some(60.0, LONG, 100)
+    quota.give_back(60.0, taken)
+
+    assert quota.take(60.0, LONG) == pytest.approx(before + 1 / 10_000)
