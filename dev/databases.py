@@ -14,7 +14,7 @@ from services.kit.database import migrate
 
 ROOMS = ("registry", "targeting", "dispatch")
 ROOMS_FOLDER = Path(services.__file__).parent
-SETTINGS = {"max_connections": "250", "shared_buffers": "256MB", "max_wal_size": "2GB"}
+SETTINGS = {"max_connections": "250", "shared_buffers": "1GB", "max_wal_size": "2GB"}
 
 
 @contextmanager
