@@ -103,29 +103,8 @@ class Premises:
 
 async def open_api(premises: Premises) -> int:
     """Serve what dispatch answers; return the port."""
-    settings, ring_outbox = premises.settings, premises.ringer(store.OUTBOX)
-    ring_plans, ring_parcels = premises.ringer(store.PLANS), premises.ringer(store.PARCELS)
-    acceptance = Acceptance(premises.db, now, ring_plans=ring_plans, ring_parcels=ring_parcels)
-    halting = Halting(
-        premises.db,
-        now,
-        timedelta(seconds=settings.patience_seconds),
-        ring_halts=premises.ringer(store.HALTS),
-        ring_plans=ring_plans,
-        ring_parcels=ring_parcels,
-    )
-    neighbours = Neighbours(premises.registry, premises.targeting)
-    servicer = MessageServicer(
-        premises.db,
-        acceptance,
-        Receiving(premises.db, neighbours, now, ring_outbox=ring_outbox),
-        halting,
-        neighbours,
-        SizeLimits(settings.apple_payload_bytes),
-        now,
-    )
-    server = new_server("dispatch")
-    message_service_pb2_grpc.add_MessageServiceServicer_to_server(servicer, server)
+    settings, server = premises.settings, new_server("dispatch")
+    message_service_pb2_grpc.add_MessageServiceServicer_to_server(_messages(premises), server)
     channel_service_pb2_grpc.add_ChannelServiceServicer_to_server(
         ChannelServicer(premises.db, now), server
     )
@@ -137,19 +116,44 @@ async def open_api(premises: Premises) -> int:
     credential_service_pb2_grpc.add_CredentialServiceServicer_to_server(
         CredentialServicer(lambda credential: try_credential(credential, urls, wire, now)), server
     )
-    webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(
-        WebhookServicer(
-            premises.db,
-            settings.make_vault(),
-            EgressGuard.allowing(settings.egress_allow),
-            now,
-            sources=premises.sources,
-            patience=timedelta(seconds=settings.webhook_patience_seconds),
-            ring_outbox=ring_outbox,
-        ),
-        server,
-    )
+    webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(_webhooks(premises), server)
     return await serve(premises.house, server, settings.listen, SERVICES)
+
+
+def _messages(premises: Premises) -> MessageServicer:
+    settings, db = premises.settings, premises.db
+    ring_plans, ring_parcels = premises.ringer(store.PLANS), premises.ringer(store.PARCELS)
+    halting = Halting(
+        db,
+        now,
+        timedelta(seconds=settings.patience_seconds),
+        ring_halts=premises.ringer(store.HALTS),
+        ring_plans=ring_plans,
+        ring_parcels=ring_parcels,
+    )
+    neighbours = Neighbours(premises.registry, premises.targeting)
+    return MessageServicer(
+        db,
+        Acceptance(db, now, ring_plans=ring_plans, ring_parcels=ring_parcels),
+        Receiving(db, neighbours, now, ring_outbox=premises.ringer(store.OUTBOX)),
+        halting,
+        neighbours,
+        SizeLimits(settings.apple_payload_bytes),
+        now,
+    )
+
+
+def _webhooks(premises: Premises) -> WebhookServicer:
+    settings = premises.settings
+    return WebhookServicer(
+        premises.db,
+        settings.make_vault(),
+        EgressGuard.allowing(settings.egress_allow),
+        now,
+        sources=premises.sources,
+        patience=timedelta(seconds=settings.webhook_patience_seconds),
+        ring_outbox=premises.ringer(store.OUTBOX),
+    )
 
 
 async def open_planner(premises: Premises) -> None:

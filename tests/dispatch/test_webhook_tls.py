@@ -16,7 +16,7 @@ from services.dispatch.wire.pooled import PooledWire
 from services.sandbox import certificates, exchange
 from services.sandbox.certificates import Certificates
 from tests.dispatch.clocks import this_second
-from tests.dispatch.test_webhook_delivery import GUARD, Reporter, sent
+from tests.dispatch.reporting import GUARD, Reporter, sent
 from tests.dispatch.wire.servers import PlainServer, http2_server
 from tests.dispatch.wire.test_seam import plain_context
 

@@ -10,7 +10,7 @@ import pytest
 
 from carillon.registry.v1.gateway_pb2 import GatewayKind, GatewayState
 from tests.edge.conftest import APP_ID, PUBLIC, World
-from tests.edge.rooms.registry import VAPID_POINT
+from tests.edge.rooms.gateways import VAPID_POINT
 
 KEY = b"-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
 APNS = {"keyId": "ABCDE12345", "teamId": "TEAM567890", "bundleId": "com.acme.bank"}

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.prepared import Prepared
@@ -142,12 +142,12 @@ def _brought() -> sa.TableValuedAlias:
     return sa.func.unnest(*arrays).table_valued(*typed).render_derived(name="brought")
 
 
-def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
+def _new_row(now: sa.ColumnElement[datetime]) -> dict[str, sa.ColumnElement[Any]]:
+    """What a device begins with, by column."""
     brought = _brought().c
-    app_id = OWNERS[brought.owner]
     variables = sa.func.coalesce(sa.func.nullif(brought.variables, ""), NO_VARIABLES)
-    written = {
-        "app_id": app_id,
+    return {
+        "app_id": OWNERS[brought.owner],
         "device_id": brought.device_id,
         "platform": brought.platform,
         "address": brought.address,
@@ -160,29 +160,36 @@ def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
         "create_time": now,
         "update_time": now,
     }
-    # An array instead of a join, so that the rows keep their order.
-    is_held = app_id == sa.any_(sa.func.array(sa.select(held.c.app_id).scalar_subquery()))
-    statement = insert(devices).from_select(
-        list(written), sa.select(*written.values()).where(is_held)
-    )
+
+
+def _changed(statement: Insert) -> dict[str, object]:
+    """What becomes of a device that registers again, by column."""
     new, old = statement.excluded, devices.c
     replaced = ("address", "address_digest", "user_id", "state", "address_time", "update_time")
     nothing = sa.cast(sa.literal_column(f"'{NO_VARIABLES}'"), JSONB)
-    kept_if_empty = {
+    kept_if_empty: dict[str, object] = {
         "variables": sa.case((new.variables == nothing, old.variables), else_=new.variables),
         "user_agent": sa.case((new.user_agent == "", old.user_agent), else_=new.user_agent),
     }
     # Where an address is at home is true of that address alone.
     is_same = old.address_digest == new.address_digest
-    forgotten = {
+    forgotten: dict[str, object] = {
         "environment": sa.case((is_same, old.environment), else_=None),
         "newer_twin_uid": None,
     }
+    return {**{name: new[name] for name in replaced}, **kept_if_empty, **forgotten}
+
+
+def _upsert(held: sa.CTE, now: sa.ColumnElement[datetime]) -> sa.CTE:
+    row, old = _new_row(now), devices.c
+    # An array instead of a join, so that the rows keep their order.
+    is_held = row["app_id"] == sa.any_(sa.func.array(sa.select(held.c.app_id).scalar_subquery()))
+    statement = insert(devices).from_select(list(row), sa.select(*row.values()).where(is_held))
     return (
         statement.on_conflict_do_update(
             index_elements=["app_id", "device_id"],
-            set_={name: new[name] for name in replaced} | kept_if_empty | forgotten,
-            where=old.platform == new.platform,
+            set_=_changed(statement),
+            where=old.platform == statement.excluded.platform,
         )
         .returning(
             old.app_id,
