@@ -27,6 +27,8 @@ WAKE_SECONDS = 0.25
 WAKE_LIMIT = 1000
 BEGIN_LIMIT = 500
 FINISH_LIMIT = 250
+# So many times as long as it took to look at all messages under way, nobody looks again.
+FINISH_REST = 10
 KEEP_HOUSE_SECONDS = 3600.0
 # After an operator confirmed that addresses are no good, the fuse may blow again only later.
 FUSE_REST = timedelta(days=1)
@@ -72,7 +74,9 @@ class Planner:
             for number in range(self._workers):
                 name = f"planner.{number}"
                 group.create_task(work(name, self.plan_next, self.plans_bell, POLL_SECONDS))
-            group.create_task(work("finisher", self.finish, self.endings_bell, POLL_SECONDS))
+            group.create_task(
+                work("finisher", self._finish_now_and_then, self.endings_bell, POLL_SECONDS)
+            )
             group.create_task(work("waker", self.wake, quiet, WAKE_SECONDS))
             group.create_task(work("starter", self.begin, quiet, WAKE_SECONDS))
             group.create_task(work("counter", self.fold, Bell(), FOLD_SECONDS))
@@ -170,6 +174,14 @@ class Planner:
                     tx, plan.app_id, plan.message_id, Status.PROCESSING_FAILED, self._clock()
                 )
         log.error("message.not_planned", message_id=plan.message_id, reason=reason)
+
+    async def _finish_now_and_then(self) -> bool:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if await self.finish():
+            return True
+        await asyncio.sleep(FINISH_REST * (loop.time() - began))
+        return False
 
     async def finish(self) -> bool:
         """End the messages whose last parcel is gone; whether there may be more."""

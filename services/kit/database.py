@@ -34,7 +34,7 @@ OUTAGE_STATES = ("08", "53", "57P")
 
 
 def open_engine(
-    url: str, *, pool_size: int = 10, keep_plans: bool = True, may_scan: bool = True
+    url: str, *, pool_size: int = 20, keep_plans: bool = True, may_scan: bool = True
 ) -> AsyncEngine:
     """An engine on `url` (postgresql://…). Whoever opens it disposes of it.
 
@@ -52,7 +52,9 @@ def open_engine(
     return sa_async.create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        # One beyond would be closed as soon as it is given back. To open the next costs dozens of
+        # statements: a process, its caches of the catalogue, and plans.
+        max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
         # A statement's parameters may be addresses: they must not reach an error's text.
         hide_parameters=True,

@@ -75,7 +75,7 @@ async def open_room(house: House, settings: Settings) -> int:
     return await serve(house, server, settings.listen, SERVICES)
 
 
-def open_book(url: str, *, pool_size: int = 10) -> AsyncEngine:
+def open_book(url: str, *, pool_size: int = 20) -> AsyncEngine:
     """The room's database. Whoever opens it disposes of it."""
     # Its statements are for hundreds of rows: planning each anew is cheaper than one bad plan.
     return open_engine(url, pool_size=pool_size, keep_plans=False)

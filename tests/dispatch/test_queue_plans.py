@@ -11,8 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.dispatch.domain.circuits import Cause, Key, Opening
 from services.dispatch.domain.messages import Platform
 from services.dispatch.domain.parcels import Lane
-from services.dispatch.store import circuits, fuses, intake, outbox, parcels, plans
-from tests.dispatch.makers import APP
+from services.dispatch.store import (
+    circuits,
+    days,
+    fuses,
+    intake,
+    messages,
+    outbox,
+    parcels,
+    plans,
+)
+from tests.conftest import NOON
+from tests.dispatch.makers import APP, a_message, to_devices
 from tests.registry.test_plans import overhearing
 
 ROWS = 30_000
@@ -95,6 +105,23 @@ async def test_what_is_scheduled_is_not_looked_at_before_its_time(
         assert f"using {index}" in plan, plan
         assert "Index Cond: (due_time <= now())" in plan, plan
         assert set(re.findall("Seq Scan on (\\w+)", plan)) <= SMALL, plan
+
+
+async def test_the_end_of_a_message_is_found_without_reading_the_ledger(
+    dispatch_db: AsyncEngine,
+) -> None:
+    """What was believed before: EXISTS is answered by the first row.
+
+    While there were no statistics of a day, the server read its whole ledger into a table of
+    hashes each time that messages were looked at.
+    """
+    async with dispatch_db.begin() as tx:
+        await days.open_days(tx, NOON.date(), 1)
+        for _ in range(10):
+            await intake.accept(tx, [a_message(to_devices("phone"), now=NOON) for _ in range(500)])
+    plan = await explain(dispatch_db, lambda tx: messages.finish(tx, NOON, 250))
+
+    assert "Seq Scan on ledger" not in plan, plan
 
 
 async def explain(db: AsyncEngine, verb: Verb) -> str:

@@ -171,7 +171,11 @@ def _make_finish() -> sa.Update:
 
 
 def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
-    """DISPATCHED if anyone was sent to, else DISPATCHING_FAILED, or FAILED if nobody was meant."""
+    """DISPATCHED if anyone was sent to, else DISPATCHING_FAILED, or FAILED if nobody was meant.
+
+    One segment is looked up by the message's key. For EXISTS the planner may read the day's whole
+    ledger at once instead, which it takes for empty while it has no statistics of the day.
+    """
     segments = (
         sa.select(sa.literal(1))
         .where(
@@ -180,6 +184,7 @@ def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
             ledger.c.message_id == ended.c.message_id,
         )
         .correlate(ended)
+        .limit(1)
     )
     sent = segments.where(
         sa.func.jsonb_path_exists(
@@ -187,8 +192,8 @@ def _judge(ended: sa.CTE) -> sa.ColumnElement[int]:
         )
     )
     return sa.case(
-        (sent.exists(), int(Status.DISPATCHED)),
-        (segments.exists(), int(Status.DISPATCHING_FAILED)),
+        (sent.scalar_subquery().is_not(None), int(Status.DISPATCHED)),
+        (segments.scalar_subquery().is_not(None), int(Status.DISPATCHING_FAILED)),
         else_=int(Status.FAILED),
     )
 

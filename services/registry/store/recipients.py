@@ -4,7 +4,7 @@ The hot statements of a broadcast: each is prepared once, and the server itself 
 what it finds, since to fetch a row for each recipient costs this process three times as much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, product
 from typing import Any, TypeVar
 from uuid import UUID
@@ -240,38 +240,51 @@ def _within(
     the application for them.
     """
     asked = _asked(of_one=of_one)
-    here = [
-        devices.c.app_id == APP_ID,
-        devices.c.uid > asked.c.after_uid,
-        devices.c.uid <= asked.c.through_uid,
-        IS_ACTIVE,
-    ]
+    found = sa.select(*columns).where(devices.c.app_id == APP_ID, IS_ACTIVE).limit(MOST)
     if of_one:
-        here.append(sa.type_coerce(devices.c.platform, sa.SmallInteger) == asked.c.platform)
+        platform = sa.type_coerce(devices.c.platform, sa.SmallInteger)
+        found = found.where(platform == asked.c.platform)
 
-    def ordered(uid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-        return uid.desc() if backward else uid.asc()
-
-    found = sa.select(*columns).where(*here).order_by(ordered(devices.c.uid)).limit(MOST)
     if kind is Everyone:
-        held = found.correlate(asked).lateral("held")
+        here = devices.c.uid > asked.c.after_uid, devices.c.uid <= asked.c.through_uid
+        held = found.where(*here).order_by(*_ordered(devices.c.uid, backward=backward))
     else:
-        column = devices.c.device_id if kind is DeviceIds else devices.c.user_id
-        wanted = (
-            sa.func.unnest(_array("names", "text"))
-            .table_valued(sa.column("name", sa.Text))
-            .render_derived(name="wanted")
-        )
-        each = found.where(column == wanted.c.name).correlate(asked, wanted).lateral("each")
-        held = (
-            sa.select(*each.c)
-            .select_from(wanted.join(each, sa.true()))
-            .order_by(ordered(each.c.uid))
-            .limit(MOST)
-            .correlate(asked)
-            .lateral("held")
-        )
-    return asked, held
+        held = _of_names(kind, found, asked, backward=backward)
+    return asked, held.correlate(asked).lateral("held")
+
+
+def _of_names(
+    kind: type[Filter], found: sa.Select[Any], asked: sa.TableValuedAlias, *, backward: bool
+) -> sa.Select[Any]:
+    """Of what was found those of the names, each looked up by itself.
+
+    The uid stands in one key with the name. By itself it would lead the planner, while it has no
+    statistics of a book that is filled, to the index by uid, and past all devices for each name.
+    """
+    column, uid = devices.c.device_id if kind is DeviceIds else devices.c.user_id, devices.c.uid
+    wanted = (
+        sa.func.unnest(_array("names", "text"))
+        .table_valued(sa.column("name", sa.Text))
+        .render_derived(name="wanted")
+    )
+    key, name = sa.tuple_(column, uid), wanted.c.name
+    here = (
+        column == name,
+        key > sa.tuple_(name, asked.c.after_uid),
+        key <= sa.tuple_(name, asked.c.through_uid),
+    )
+    ordered = found.where(*here).order_by(*_ordered(column, uid, backward=backward))
+    each = ordered.correlate(asked, wanted).lateral("each")
+    return (
+        sa.select(*each.c)
+        .select_from(wanted.join(each, sa.true()))
+        .order_by(*_ordered(each.c.uid, backward=backward))
+        .limit(MOST)
+    )
+
+
+def _ordered(*columns: sa.ColumnElement[Any], backward: bool) -> Iterator[sa.ColumnElement[Any]]:
+    return (each.desc() if backward else each.asc() for each in columns)
 
 
 def _select_behind() -> sa.Select[Any]:
