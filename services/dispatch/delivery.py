@@ -32,8 +32,8 @@ class Lease:
 
     parcel: Parcel
     deadline: float
-    # What was leased first is sent first.
-    number: int = 0
+    # Who has the lowest is sent first.
+    rank: int = 0
     lost: bool = False
     # Its message was paused or cancelled: nothing more of it begins.
     is_halted: bool = False
@@ -44,7 +44,7 @@ class Lease:
     @property
     def turn(self) -> Turn:
         """When it may send: what is urgent, or a probe, before all others."""
-        return not self.is_probe and self.parcel.lane is not Lane.EXPRESS, self.number
+        return not self.is_probe and self.parcel.lane is not Lane.EXPRESS, self.rank
 
 
 class Delivery:

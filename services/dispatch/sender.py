@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from itertools import count
 from uuid import UUID
 
 import structlog
@@ -18,6 +17,7 @@ from services.dispatch.bell import Bell, work
 from services.dispatch.delivery import Delivery, Lease
 from services.dispatch.domain.faults import RoomUnavailable
 from services.dispatch.domain.parcels import Lane, Parcel
+from services.dispatch.ranks import Ranks
 from services.dispatch.sending import Desk, Prepared
 from services.dispatch.store import halts, messages, parcels
 from services.dispatch.tracing import context_of
@@ -56,7 +56,7 @@ class Sender:
         self._lease_time = lease_time
         self._ring_endings = ring_endings
         self._held: dict[tuple[int, int], Lease] = {}
-        self._numbers = count()
+        self._ranks = Ranks()
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
         self._ending = asyncio.Event()
@@ -111,13 +111,14 @@ class Sender:
         finally:
             for parcel in taken:
                 prepared = found.get(parcel.message_key)
-                self._start(Lease(parcel, deadline, next(self._numbers)), prepared)
+                self._start(Lease(parcel, deadline, self._ranks.give(parcel.app_id)), prepared)
         return bool(taken)
 
     def _start_probe(self, parcel: Parcel) -> None:
         """Deliver what the switchboard has leased; it may exceed the slots of its lane by one."""
         deadline = self._desk.monotonic() + self._lease_time.total_seconds()
-        self._start(Lease(parcel, deadline, next(self._numbers), is_probe=True))
+        rank = self._ranks.give(parcel.app_id)
+        self._start(Lease(parcel, deadline, rank, is_probe=True))
 
     def _start(self, lease: Lease, prepared: Prepared | None = None) -> None:
         parcel = lease.parcel
@@ -154,6 +155,7 @@ class Sender:
     def _free_slot(self, lease: Lease) -> None:
         if lease.has_slot:
             lease.has_slot = False
+            self._ranks.reach(lease.rank)
             lane = lease.parcel.lane
             self._free[lane] += 1
             if lane is Lane.EXPRESS or self._free[lane] >= self._bulk_share:
