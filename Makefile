@@ -9,7 +9,7 @@ PROTOS = $(shell cd protos && find . -name '*.proto' | sed 's|^\./||' | sort)
 SERVICES = $(filter %_service.proto,$(PROTOS))
 # The system's own Python is built with profiles, one that was compiled by hand (pyenv's) often is not,
 # and then a sender takes an eighth more. PYTHON3=... chooses another; it is looked at once, by setup.
-PYTHON3 = $(shell for each in /usr/bin/python3 python3; do \
+PYTHON3 ?= $(shell for each in /usr/bin/python3 python3; do \
   $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 export UV_PYTHON_DOWNLOADS := never
 

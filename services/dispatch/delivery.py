@@ -273,12 +273,12 @@ class Delivery:
         recorder, pace, turn = self._desk.recorder, route.pace, self._lease.turn
         while True:
             room = await recorder.wait_for_room(turn)
-            entered, wait = await pace.enter(min(wanted, room), turn, until=self._stay_end)
-            if not entered:
-                return 0, wait
-            places = recorder.reserve_now(entered, turn)
-            if places < entered:
-                pace.withdraw(entered - places)
+            entry = await pace.enter(wanted, turn, self._stay_end, most=room)
+            if not entry.places:
+                return 0, entry.wait
+            places = recorder.reserve_now(entry.places, turn)
+            if places < entry.places:
+                pace.withdraw(entry, entry.places - places)
             if places:
                 return places, 0.0
 

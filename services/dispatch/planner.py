@@ -29,6 +29,7 @@ BEGIN_LIMIT = 500
 FINISH_LIMIT = 250
 # So many times as long as it took to look at all messages under way, nobody looks again.
 FINISH_REST = 10
+LONGEST_REST_SECONDS = 2.0
 KEEP_HOUSE_SECONDS = 3600.0
 # After an operator confirmed that addresses are no good, the fuse may blow again only later.
 FUSE_REST = timedelta(days=1)
@@ -180,7 +181,7 @@ class Planner:
         began = loop.time()
         if await self.finish():
             return True
-        await asyncio.sleep(FINISH_REST * (loop.time() - began))
+        await asyncio.sleep(min(FINISH_REST * (loop.time() - began), LONGEST_REST_SECONDS))
         return False
 
     async def finish(self) -> bool:

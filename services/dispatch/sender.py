@@ -56,7 +56,7 @@ class Sender:
         self._lease_time = lease_time
         self._ring_endings = ring_endings
         self._held: dict[tuple[int, int], Lease] = {}
-        self._ranks = Ranks()
+        self._ranks = {lane: Ranks() for lane in Lane}
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: OrderedDict[tuple[UUID, str], Prepared] = OrderedDict()
         self._ending = asyncio.Event()
@@ -111,13 +111,14 @@ class Sender:
         finally:
             for parcel in taken:
                 prepared = found.get(parcel.message_key)
-                self._start(Lease(parcel, deadline, self._ranks.give(parcel.app_id)), prepared)
+                rank = self._ranks[lane].give(parcel.app_id)
+                self._start(Lease(parcel, deadline, rank), prepared)
         return bool(taken)
 
     def _start_probe(self, parcel: Parcel) -> None:
         """Deliver what the switchboard has leased; it may exceed the slots of its lane by one."""
         deadline = self._desk.monotonic() + self._lease_time.total_seconds()
-        rank = self._ranks.give(parcel.app_id)
+        rank = self._ranks[parcel.lane].give(parcel.app_id)
         self._start(Lease(parcel, deadline, rank, is_probe=True))
 
     def _start(self, lease: Lease, prepared: Prepared | None = None) -> None:
@@ -155,7 +156,7 @@ class Sender:
     def _free_slot(self, lease: Lease) -> None:
         if lease.has_slot:
             lease.has_slot = False
-            self._ranks.reach(lease.rank)
+            self._ranks[lease.parcel.lane].reach(lease.rank)
             lane = lease.parcel.lane
             self._free[lane] += 1
             if lane is Lane.EXPRESS or self._free[lane] >= self._bulk_share:

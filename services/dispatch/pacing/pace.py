@@ -30,11 +30,12 @@ WEIGHT = 0.1
 class Entry(NamedTuple):
     """So many places; if none, the seconds for which there will be none.
 
-    Infinite means: not before the circuit closes.
+    Infinite means: not before the circuit closes. `is_counted`: they are turns of the quota too.
     """
 
     places: int
     wait: float = 0.0
+    is_counted: bool = False
 
 
 SHUT_OUT = Entry(0, math.inf)
@@ -92,8 +93,10 @@ class Pace:
             self._quota.begin_anew(self._monotonic())
         self._tell_next()
 
-    async def enter(self, count: int, turn: Turn, until: float = math.inf) -> Entry:
-        """Wait for places; those that are free are taken, up to `count`.
+    async def enter(
+        self, count: int, turn: Turn, until: float = math.inf, most: int | None = None
+    ) -> Entry:
+        """Wait for places for `count`; those that are free are taken, up to `most` now.
 
         Who may stay `until` then, and finds no room, gets a later turn: a slow gateway keeps nobody
         at its gate whom somebody else waits for.
@@ -106,12 +109,12 @@ class Pace:
             if not self.limiter.room or self._line.is_before(turn):
                 await self._wait(until, turn)
                 continue
-            granted, wait = self._spread(min(count, self.limiter.room))
-            self.limiter.start(granted)
+            entry = self._spread(min(count, count if most is None else most, self.limiter.room))
+            self.limiter.start(entry.places)
             self._tell_next()
-            if granted and wait > 0 and not await self._hold(granted, wait):
+            if entry.places and entry.wait > 0 and not await self._hold(entry.places, entry.wait):
                 break
-            return Entry(granted, 0.0 if granted else wait)
+            return entry._replace(wait=0.0) if entry.places else entry
         return SHUT_OUT
 
     def enter_as_probe(self) -> None:
@@ -153,9 +156,9 @@ class Pace:
         self.limiter.under_way -= count
         self._tell_next()
 
-    def withdraw(self, count: int) -> None:
-        """Likewise, by who has just entered and makes no request: nor have they used the quota."""
-        if self._quota is not None:
+    def withdraw(self, entry: Entry, count: int) -> None:
+        """Likewise, of those who have just entered: nor have they used the quota."""
+        if entry.is_counted and self._quota is not None:
             self._quota.give_back(self._monotonic(), count)
         self.abandon(count)
 
@@ -176,13 +179,13 @@ class Pace:
         self._turns[urgent] = turn
         return max(turn - now, SHORT_SECONDS)
 
-    def _spread(self, count: int) -> tuple[int, float]:
+    def _spread(self, count: int) -> Entry:
         """How many of them may leave together, and the seconds until then."""
         now = self._monotonic()
         pause = max(self._pause_end - now, 0.0)
         if self._quota is None or pause > 0:
-            return count, pause
-        return self._quota.take_some(now, SHORT_SECONDS, count)
+            return Entry(count, pause)
+        return Entry(*self._quota.take_some(now, SHORT_SECONDS, count), is_counted=True)
 
     async def _hold(self, count: int, seconds: float) -> bool:
         """Keep the places until their time has come; False if the circuit opened meanwhile."""

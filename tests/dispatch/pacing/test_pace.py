@@ -224,9 +224,23 @@ async def test_who_withdraws_leaves_his_places_and_turns_to_others() -> None:
     clock.pass_by(timedelta(minutes=1))
     pace = make(100, quota, clock)
     first = await pace.enter(10, PATIENT)
-    pace.withdraw(first.places)
+    pace.withdraw(first, first.places)
     second = await pace.enter(10, PATIENT)
     wait = quota.take(clock.monotonic(), math.inf)
 
     assert (first.places, second.places, pace.limiter.under_way) == (10, 10, 10)
     assert wait == pytest.approx(10 / 1000)
+
+
+async def test_who_takes_few_now_is_sent_away_for_as_long_as_all_of_his_take() -> None:
+    """Believed before: he takes as many as he asks for. The window has room for fewer."""
+    clock = Clock()
+    pace = make(10, clock=clock)
+    pace.answer_seconds = 5.0
+    few = await pace.enter(500, PATIENT, clock.monotonic(), most=3)
+    await pace.enter(500, PATIENT, clock.monotonic(), most=7)
+    clock.pass_by(timedelta(seconds=1))
+    sent_away = await pace.enter(500, PATIENT, 0.0, most=3)
+
+    assert (few.places, sent_away.places) == (3, 0)
+    assert sent_away.wait == pytest.approx(500 * 5.0 / 10)
