@@ -38,7 +38,7 @@ class Settings:
     sender_window: int = 250
     # Parcels that one sender delivers at once.
     express_slots: int = 32
-    bulk_slots: int = 8
+    bulk_slots: int = 16
     # Seconds until a parcel whose sender has vanished, or a message whose planner has, is taken by
     # another.
     lease_seconds: float = 30.0
