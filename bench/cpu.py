@@ -54,6 +54,16 @@ def _own(process: psutil.Process) -> float:
 
 def _whole(process: psutil.Process) -> float:
     """A process, its children, and those of its children that have ended."""
+    alive = sum(map(_own_if_alive, process.children()))
+    # Read last: whoever has ended since is in it.
     times = process.cpu_times()
     ended: float = times.children_user + times.children_system
-    return _own(process) + ended + sum(_own(child) for child in process.children())
+    return _own(process) + ended + alive
+
+
+def _own_if_alive(process: psutil.Process) -> float:
+    """An autovacuum worker may end between the list and the look."""
+    try:
+        return _own(process)
+    except psutil.NoSuchProcess:
+        return 0.0
