@@ -5,6 +5,8 @@ takes, of each application among them, as many parcels by their turns instead. W
 parcel, the two exchange their places. Nothing is waited for: what others lock is passed over.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from services.dispatch.domain.parcels import Lane, ParcelState
@@ -63,11 +65,7 @@ def by_turns(places: sa.CTE) -> sa.CTE:
 
 def exchange(places: sa.CTE, chosen: sa.CTE) -> tuple[sa.CTE, sa.CTE]:
     """Where the chosen go, and the statement that gives their places to those they displace."""
-    numbered = sa.select(
-        places.c.app_id,
-        places.c.place,
-        _number(places.c.app_id, places.c.place, places.c.parcel_id),
-    ).cte("numbered")
+    numbered = _by_place(places).cte("numbered")
     taken = (
         sa.select(chosen.c.parcel_id, numbered.c.place)
         .select_from(
@@ -78,24 +76,8 @@ def exchange(places: sa.CTE, chosen: sa.CTE) -> tuple[sa.CTE, sa.CTE]:
         )
         .cte("taken")
     )
-    displaced = (
-        sa.select(
-            places.c.app_id,
-            places.c.parcel_id,
-            _number(places.c.app_id, places.c.place, places.c.parcel_id),
-        )
-        .where(places.c.parcel_id.not_in(sa.select(chosen.c.parcel_id)))
-        .cte("displaced")
-    )
-    brought = (
-        sa.select(
-            chosen.c.app_id,
-            chosen.c.place,
-            _number(chosen.c.app_id, chosen.c.place, chosen.c.parcel_id),
-        )
-        .where(chosen.c.parcel_id.not_in(sa.select(places.c.parcel_id)))
-        .cte("brought")
-    )
+    displaced = _by_place(places).where(_is_not_in(places, chosen)).cte("displaced")
+    brought = _by_place(chosen).where(_is_not_in(chosen, places)).cte("brought")
     moved = (
         sa.update(parcels)
         .where(
@@ -107,6 +89,16 @@ def exchange(places: sa.CTE, chosen: sa.CTE) -> tuple[sa.CTE, sa.CTE]:
         .cte("moved")
     )
     return taken, moved
+
+
+def _by_place(some: sa.CTE) -> sa.Select[Any]:
+    """Parcels with their places, numbered by them within each application."""
+    number = _number(some.c.app_id, some.c.place, some.c.parcel_id)
+    return sa.select(some.c.app_id, some.c.parcel_id, some.c.place, number)
+
+
+def _is_not_in(some: sa.CTE, others: sa.CTE) -> sa.ColumnElement[bool]:
+    return some.c.parcel_id.not_in(sa.select(others.c.parcel_id))
 
 
 def _number(app_id: sa.ColumnElement[object], *order: sa.ColumnElement[int]) -> sa.Label[int]:

@@ -133,22 +133,7 @@ async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: dateti
 
     Each leaves a tombstone and a change for the other rooms.
     """
-    key = rows(
-        "key", app_id=(sa.Uuid, [k[0] for k in keys]), device_id=(sa.Text, [k[1] for k in keys])
-    )
-    gone = (
-        sa.delete(devices)
-        .where(devices.c.app_id == key.c.app_id, devices.c.device_id == key.c.device_id)
-        .returning(
-            devices.c.app_id,
-            devices.c.uid,
-            devices.c.device_id,
-            devices.c.platform,
-            devices.c.user_id,
-            devices.c.address,
-        )
-        .cte("gone")
-    )
+    gone = _delete(keys)
     noted = device_events.tell(DeviceEventKind.UNREGISTERED, gone, now).cte("noted")
     kept = (gone.c.app_id, gone.c.uid, gone.c.device_id, gone.c.platform)
     buried = (
@@ -170,6 +155,25 @@ async def end(tx: AsyncConnection, keys: Sequence[tuple[UUID, str]], now: dateti
         .returning(changes.c.uid)
     )
     return [uid for uid in (await tx.scalars(told)).all() if uid is not None]
+
+
+def _delete(keys: Sequence[tuple[UUID, str]]) -> sa.CTE:
+    key = rows(
+        "key", app_id=(sa.Uuid, [k[0] for k in keys]), device_id=(sa.Text, [k[1] for k in keys])
+    )
+    return (
+        sa.delete(devices)
+        .where(devices.c.app_id == key.c.app_id, devices.c.device_id == key.c.device_id)
+        .returning(
+            devices.c.app_id,
+            devices.c.uid,
+            devices.c.device_id,
+            devices.c.platform,
+            devices.c.user_id,
+            devices.c.address,
+        )
+        .cte("gone")
+    )
 
 
 async def behind(tx: AsyncConnection, app_id: UUID, uids: Sequence[int]) -> list[Device]:
