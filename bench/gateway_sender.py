@@ -27,7 +27,7 @@ from services.dispatch.gateways.pool import Gateway
 from services.dispatch.gateways.rendering import Rendered
 from services.dispatch.gateways.verdicts import Verdict
 from services.dispatch.gateways.webpush import PADDING_BLOCK, WebPush
-from services.dispatch.window import Window
+from services.dispatch.pacing.places import Places
 from services.dispatch.wire import Answer, Request, Wire, WireError
 from services.dispatch.wire.pooled import PooledWire
 from services.kit.egress import EgressGuard
@@ -139,7 +139,7 @@ async def _send(
     rendered = gateway.render(message, platform)
     assert isinstance(rendered, Rendered)  # noqa: S101  a message that is refused measures nothing
     await gateway.prepare()
-    window, refused = Window(task.concurrency), list[Verdict]()
+    window, refused = Places(task.concurrency), list[Verdict]()
 
     def end(
         asked: datetime,

@@ -14,6 +14,7 @@ from services.kit.database import migrate
 
 ROOMS = ("registry", "targeting", "dispatch")
 ROOMS_FOLDER = Path(services.__file__).parent
+# A million devices with their indexes are half a gigabyte, and read again and again.
 SETTINGS = {"max_connections": "250", "shared_buffers": "1GB", "max_wal_size": "2GB"}
 
 

@@ -223,11 +223,11 @@ class Delivery:
         turn = self._lease.turn
         if not turn[0]:
             return await self._start_rest(route, recipients)
-        await route.pace.counter.take(turn)
+        await route.pace.counter.take(1, turn)
         try:
             return await self._start_rest(route, recipients)
         finally:
-            route.pace.counter.leave()
+            route.pace.counter.give_back(1)
 
     async def _start_rest(self, route: Route, rest: Sequence[Recipient]) -> bool:
         while rest:

@@ -16,8 +16,8 @@ from services.dispatch.domain.circuits import Key
 from services.dispatch.domain.outcomes import AddressReport, Manner
 from services.dispatch.domain.parcels import Lane, LaterParcel, Parcel
 from services.dispatch.pacing.line import Turn
+from services.dispatch.pacing.places import Places
 from services.dispatch.store import checkpoints, circuits, halts, ledger, outbox, parcels
-from services.dispatch.window import Window
 from services.kit.database import is_outage
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Recorder:
         self._db = db
         self._autocommit = db.execution_options(isolation_level="AUTOCOMMIT")
         self._report_delay = report_delay
-        self._window = Window(window)
+        self._window = Places(window)
         self._checkpoint_size = max(window // 2, 1)
         self._ring_outbox = ring_outbox
         self._pages: dict[tuple[int, int], _Page] = {}

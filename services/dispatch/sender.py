@@ -156,8 +156,8 @@ class Sender:
     def _free_slot(self, lease: Lease) -> None:
         if lease.has_slot:
             lease.has_slot = False
-            self._ranks[lease.parcel.lane].reach(lease.rank)
             lane = lease.parcel.lane
+            self._ranks[lane].reach(lease.rank)
             self._free[lane] += 1
             if lane is Lane.EXPRESS or self._free[lane] >= self._bulk_share:
                 self.bell.ring()

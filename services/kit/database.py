@@ -31,10 +31,12 @@ OUTAGES = (
 )
 # SQLSTATE classes: connection lost, too many of them, the server is ending or starting.
 OUTAGE_STATES = ("08", "53", "57P")
+# Connections that a process opens as it needs them, and keeps.
+POOL_SIZE = 20
 
 
 def open_engine(
-    url: str, *, pool_size: int = 20, keep_plans: bool = True, may_scan: bool = True
+    url: str, *, pool_size: int = POOL_SIZE, keep_plans: bool = True, may_scan: bool = True
 ) -> AsyncEngine:
     """An engine on `url` (postgresql://…). Whoever opens it disposes of it.
 

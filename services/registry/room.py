@@ -14,7 +14,7 @@ from carillon.registry.v1 import (
     recipient_service_pb2_grpc,
     website_service_pb2_grpc,
 )
-from services.kit.database import open_engine
+from services.kit.database import POOL_SIZE, open_engine
 from services.kit.process import House
 from services.kit.server import new_server, serve
 from services.registry.api.access_service import AccessServicer
@@ -75,7 +75,7 @@ async def open_room(house: House, settings: Settings) -> int:
     return await serve(house, server, settings.listen, SERVICES)
 
 
-def open_book(url: str, *, pool_size: int = 20) -> AsyncEngine:
+def open_book(url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
     """The room's database. Whoever opens it disposes of it."""
     # Its statements are for hundreds of rows: planning each anew is cheaper than one bad plan.
     return open_engine(url, pool_size=pool_size, keep_plans=False)

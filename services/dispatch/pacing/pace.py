@@ -10,10 +10,10 @@ from services.dispatch.domain.circuits import Opening
 from services.dispatch.gateways.verdicts import Later, Trouble, Verdict
 from services.dispatch.pacing.breaker import SHORT_SECONDS, Breaker, Temper, is_slow
 from services.dispatch.pacing.bucket import Bucket
-from services.dispatch.pacing.counter import Counter
 from services.dispatch.pacing.fuse import Fuse
 from services.dispatch.pacing.limiter import Limiter
 from services.dispatch.pacing.line import Line, Turn
+from services.dispatch.pacing.places import Places
 from services.dispatch.pacing.quota import Quota
 
 FLIPS_PER_SECOND = 1.0
@@ -57,8 +57,10 @@ class Pace:
         self._pause_end = float("-inf")
         self._is_shut = False
         self._line = Line()
-        # Whose turn it is here begins all of its requests before the next does.
-        self.counter = Counter()
+        # Whose turn it is here begins all of its requests before the next does: of parcels that are
+        # served at once each would have a few of the places that come free together, and so many
+        # batches, and so many rows of a checkpoint.
+        self.counter = Places(1)
         # How long an answer takes, the latest counting most.
         self.answer_seconds = 0.0
         # When those have had their turn who were sent away for want of room: the urgent ones, and
@@ -72,8 +74,7 @@ class Pace:
 
     @property
     def is_idle(self) -> bool:
-        is_waited_for = not (self._line.is_empty and self.counter.is_free)
-        return not self.limiter.under_way and not is_waited_for
+        return not self.limiter.under_way and self._line.is_empty and self.counter.is_idle
 
     def count_by(self, name: str, quota: Quota) -> None:
         """From now on count by a quota that others may share."""
@@ -109,7 +110,8 @@ class Pace:
             if not self.limiter.room or self._line.is_before(turn):
                 await self._wait(until, turn)
                 continue
-            entry = self._spread(min(count, count if most is None else most, self.limiter.room))
+            allowed = count if most is None else min(count, most)
+            entry = self._spread(min(allowed, self.limiter.room))
             self.limiter.start(entry.places)
             self._tell_next()
             if entry.places and entry.wait > 0 and not await self._hold(entry.places, entry.wait):

@@ -1,9 +1,9 @@
-"""How many sends may be unrecorded at once, and who gets the next place?"""
+"""How many places may be taken at once, and who gets the next one?"""
 
 import asyncio
 
 from services.dispatch.pacing.line import Turn
-from services.dispatch.window import Window
+from services.dispatch.pacing.places import Places
 
 URGENT: Turn = (False, 0)
 PATIENT: Turn = (True, 0)
@@ -16,7 +16,7 @@ async def settle() -> None:
 
 
 async def test_no_more_than_there_are_places() -> None:
-    window = Window(250)
+    window = Places(250)
     taken = [await window.take(200, PATIENT) for _ in range(2)]
     waiting = asyncio.create_task(window.take(200, PATIENT))
     await settle()
@@ -27,7 +27,7 @@ async def test_no_more_than_there_are_places() -> None:
 
 
 async def test_an_urgent_one_overtakes_those_who_wait() -> None:
-    window = Window(1)
+    window = Places(1)
     await window.take(1, PATIENT)
     patient = asyncio.create_task(window.take(1, PATIENT))
     await settle()
@@ -41,7 +41,7 @@ async def test_an_urgent_one_overtakes_those_who_wait() -> None:
 
 
 async def test_who_leaves_although_it_was_his_turn_lets_the_next_one_in() -> None:
-    window = Window(1)
+    window = Places(1)
     await window.take(1, PATIENT)
     gone, next_one = [asyncio.create_task(window.take(1, PATIENT)) for _ in range(2)]
     await settle()
@@ -52,7 +52,7 @@ async def test_who_leaves_although_it_was_his_turn_lets_the_next_one_in() -> Non
 
 
 async def test_whose_turn_is_first_comes_first_although_he_comes_back() -> None:
-    window = Window(10)
+    window = Places(10)
     await window.take(10, PATIENT)
     later = asyncio.create_task(window.take(10, LATER))
     await settle()
@@ -66,7 +66,7 @@ async def test_whose_turn_is_first_comes_first_although_he_comes_back() -> None:
 
 
 async def test_a_newcomer_does_not_take_the_place_of_who_was_told() -> None:
-    window = Window(1)
+    window = Places(1)
     await window.take(1, PATIENT)
     told = asyncio.create_task(window.take(1, PATIENT))
     await settle()
@@ -79,7 +79,7 @@ async def test_a_newcomer_does_not_take_the_place_of_who_was_told() -> None:
 
 
 async def test_who_waits_for_room_takes_none_of_it() -> None:
-    window = Window(10)
+    window = Places(10)
     await window.take(10, PATIENT)
     waiting = asyncio.create_task(window.wait(PATIENT))
     await settle()
@@ -90,7 +90,7 @@ async def test_who_waits_for_room_takes_none_of_it() -> None:
 
 
 async def test_who_has_found_room_and_does_not_take_it_keeps_nobody_waiting() -> None:
-    window = Window(1)
+    window = Places(1)
     await window.take(1, PATIENT)
     waiting = [asyncio.create_task(window.wait(turn)) for turn in (PATIENT, LATER)]
     await settle()

@@ -1,12 +1,20 @@
-"""The window of a sender: how many of its sends may be unrecorded at once."""
+"""So many places, taken by turns: the window of a sender, or the one place at a gate's counter."""
 
 from services.dispatch.pacing.line import Line, Turn
 
 
-class Window:
-    def __init__(self, places: int) -> None:
-        self.room = places
+class Places:
+    """Whoever takes some gives as many back."""
+
+    def __init__(self, count: int) -> None:
+        self.room = count
+        self._count = count
         self._line = Line()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether none is taken, nor waited for."""
+        return self.room == self._count and self._line.is_empty
 
     async def wait(self, turn: Turn) -> int:
         """Wait until there is room and nobody comes before; how much. None of it is taken."""
